@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings that every Swift target shares: warnings are errors, existentials are spelled out.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A Swift target of the house, with its dependencies in the order of DESIGN's table.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The tests of one room; `Tests/<name>Tests`.
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
+) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "tidemark",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "tidemark", targets: ["tidemark"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CZeroMQ", providers: [.apt(["libzmq3-dev"]), .brew(["zeromq"])]),
+    room("ZeroMQ", ["CZeroMQ"]),
+    room("Events", []),
+    room("Wire", ["Events", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "CKernels"),
+    room("Statistics", ["CKernels"]),
+    room("Detection", ["Statistics"]),
+    room("Monitoring", ["Events", "Detection"]),
+    room("Decisions", ["Events"]),
+    room("Engine", ["Events", "Monitoring", "Decisions"]),
+    room(
+      "Daemon",
+      [
+        "ZeroMQ", "Events", "Wire", "Monitoring", "Decisions", "Engine", "Yams",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "tidemark",
+      dependencies: [
+        "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    tests("ZeroMQ", ["ZeroMQ", "CZeroMQ"]),
+    tests("Wire", ["Wire", "Events"]),
+    tests("Statistics", ["Statistics"]),
+    tests("Detection", ["Detection", "Statistics"]),
+    tests("Monitoring", ["Monitoring", "Events", "Detection"]),
+    tests("Decisions", ["Decisions", "Events"]),
+    tests("Engine", ["Engine", "Events", "Monitoring", "Decisions"]),
+    tests("Daemon", ["Daemon", "ZeroMQ", "Events", "Engine"]),
+    tests("Tidy", []),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,126 @@
+#include "CKernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* 8 doubles: one AVX-512 register, two of AVX2, four of SSE2 or NEON. The type is a vector
+   extension of clang and gcc, so that the kernel is wide in debug builds too, without flags. */
+enum { LANES = 8, TILE_ROWS = 8 };
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef long long mask __attribute__((vector_size(LANES * sizeof(double))));
+/* The same for addresses that are not a multiple of the vector's size. */
+typedef double unaligned_lanes
+    __attribute__((vector_size(LANES * sizeof(double)), aligned(1), may_alias));
+
+#if defined(__x86_64__) && defined(__linux__)
+#define WIDEST \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDEST
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Vectors travel by pointer: passing them by value would have an ABI that depends on the target. */
+#define LOAD(p) (*(const unaligned_lanes *)(p))
+#define STORE(p, v) (*(unaligned_lanes *)(p) = (v))
+#define SELECT(m, a, b) ((lanes)(((m) & (mask)(a)) | (~(m) & (mask)(b))))
+
+/* Whether every lane is zero; NaN counts as not. */
+INLINE int all_zero(const lanes *v) {
+  mask nonzero = *v != (lanes){0};
+  long long any = 0;
+  for (int i = 0; i < LANES; i++) any |= nonzero[i];
+  return any == 0;
+}
+
+/* Folds `rows` (1 to TILE_ROWS) rows of LANES columns. `row_stride` is in elements. */
+INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
+                      double *count, double *mean, double *m2, double *min, double *max) {
+  const lanes zero = {0};
+  lanes sum = zero, probe = zero, low = LOAD(min), high = LOAD(max);
+  for (size_t r = 0; r < rows; r++) {
+    lanes x = LOAD(values + r * row_stride);
+    sum += x;
+    /* x - x is 0 for a finite x and NaN for NaN and infinities. */
+    probe += x - x;
+    low = SELECT(x < low, x, low);
+    high = SELECT(x > high, x, high);
+  }
+
+  lanes n, tile_mean, squares = zero;
+  if (all_zero(&probe)) {
+    n = zero + (double)rows;
+    tile_mean = sum * (1.0 / (double)rows);
+    for (size_t r = 0; r < rows; r++) {
+      lanes distance = LOAD(values + r * row_stride) - tile_mean;
+      squares += distance * distance;
+    }
+  } else {
+    /* Something is missing: the same again under masks. */
+    n = zero, sum = zero, low = LOAD(min), high = LOAD(max);
+    for (size_t r = 0; r < rows; r++) {
+      lanes x = LOAD(values + r * row_stride);
+      mask present = (x - x) == zero;
+      sum += (lanes)((mask)x & present);
+      n += (lanes)((mask)(zero + 1.0) & present);
+      low = SELECT((x < low) & present, x, low);
+      high = SELECT((x > high) & present, x, high);
+    }
+    tile_mean = sum / SELECT(n > zero, n, zero + 1.0);
+    for (size_t r = 0; r < rows; r++) {
+      lanes x = LOAD(values + r * row_stride);
+      mask present = (x - x) == zero;
+      lanes distance = (lanes)((mask)(x - tile_mean) & present);
+      squares += distance * distance;
+    }
+  }
+  STORE(min, low);
+  STORE(max, high);
+
+  lanes before = LOAD(count), old_mean = LOAD(mean), total = before + n;
+  mask some = n > zero;
+  lanes weight = n / SELECT(some, total, zero + 1.0);
+  lanes delta = tile_mean - old_mean;
+  STORE(count, total);
+  STORE(mean, old_mean + (lanes)((mask)(delta * weight) & some));
+  STORE(m2, LOAD(m2) + squares + (lanes)((mask)(delta * delta * before * weight) & some));
+}
+
+/* The columns beyond the last whole block: copied into a block whose other lanes are NaN. */
+INLINE void fold_remainder(const double *values, size_t rows, size_t row_stride, size_t width,
+                           double *count, double *mean, double *m2, double *min, double *max) {
+  double block[TILE_ROWS * LANES], state[5][LANES];
+  double *arrays[5] = {count, mean, m2, min, max};
+  for (size_t i = 0; i < TILE_ROWS * LANES; i++) block[i] = NAN;
+  memset(state, 0, sizeof state);
+  for (size_t r = 0; r < rows; r++) memcpy(block + r * LANES, values + r * row_stride, width * sizeof(double));
+  for (size_t a = 0; a < 5; a++) memcpy(state[a], arrays[a], width * sizeof(double));
+  fold_tile(block, rows, LANES, state[0], state[1], state[2], state[3], state[4]);
+  for (size_t a = 0; a < 5; a++) memcpy(arrays[a], state[a], width * sizeof(double));
+}
+
+WIDEST
+void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
+                           tidemark_moments moments) {
+  const size_t whole = columns - columns % LANES;
+  for (size_t first = 0; first < rows; first += TILE_ROWS) {
+    const size_t height = rows - first < TILE_ROWS ? rows - first : TILE_ROWS;
+    const double *tile = values + first * columns;
+    if (height == TILE_ROWS) {
+      /* A constant height lets the compiler unroll and keep the tile in registers. */
+      for (size_t c = 0; c < whole; c += LANES)
+        fold_tile(tile + c, TILE_ROWS, columns, moments.count + c, moments.mean + c,
+                  moments.m2 + c, moments.min + c, moments.max + c);
+    } else {
+      for (size_t c = 0; c < whole; c += LANES)
+        fold_tile(tile + c, height, columns, moments.count + c, moments.mean + c,
+                  moments.m2 + c, moments.min + c, moments.max + c);
+    }
+    if (whole < columns)
+      fold_remainder(tile + whole, height, columns, columns - whole, moments.count + whole,
+                     moments.mean + whole, moments.m2 + whole, moments.min + whole,
+                     moments.max + whole);
+  }
+}

@@ -1,0 +1,29 @@
+#ifndef TIDEMARK_CKERNELS_H
+#define TIDEMARK_CKERNELS_H
+
+#include <stddef.h>
+
+/* Per-column moments of a row-major matrix, as five arrays of one element a column.
+
+   `count` is how many values are finite; the others speak of those alone. NaN and infinities are
+   left out. `m2` is the sum of squared distances from the mean, so population variance is
+   m2 / count. An empty column has count 0, mean 0, m2 0, min +inf, max -inf. */
+typedef struct {
+  double *count;
+  double *mean;
+  double *m2;
+  double *min;
+  double *max;
+} tidemark_moments;
+
+/* Folds `rows` × `columns` values into `moments`, which holds what came before (or an empty
+   state). `values` need not be aligned.
+
+   One pass over memory: tiles of 8 rows, of which each column's mean and m2 are merged into the
+   running ones (Chan, Golub, LeVeque 1983), so that neither a large mean nor an outlier in the
+   first row costs digits. Column blocks are held in vector registers; on x86-64 Linux the widest
+   that the processor has is chosen at run time. */
+void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
+                           tidemark_moments moments);
+
+#endif

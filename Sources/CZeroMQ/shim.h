@@ -1,0 +1,27 @@
+#ifndef TIDEMARK_CZEROMQ_H
+#define TIDEMARK_CZEROMQ_H
+
+#include <errno.h>
+#include <zmq.h>
+
+#if defined(__linux__)
+#include <sys/prctl.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+/* libzmq sets errno for its own codes; Swift reads it through this, since the
+   C macro is a function call on some platforms. */
+static inline int tidemark_zmq_errno(void) { return zmq_errno(); }
+
+/* Names the calling thread. glibc declares pthread_setname_np for _GNU_SOURCE only,
+   which a module cannot set for its importers. */
+static inline void tidemark_name_thread(const char *name) {
+#if defined(__linux__)
+  prctl(PR_SET_NAME, name, 0, 0, 0);
+#elif defined(__APPLE__)
+  pthread_setname_np(name);
+#endif
+}
+
+#endif

@@ -1,0 +1,41 @@
+import Events
+import Foundation
+
+extension Configuration {
+  /// Reads a configuration, or gives the defaults when there is no file.
+  ///
+  /// - Parameter allowsPlaintext: endpoints that other machines can reach are taken, though nothing
+  ///   on them is encrypted or authenticated.
+  /// - Throws: every problem at once.
+  package static func load(
+    _ file: String?, allowsPlaintext: Bool
+  ) throws(ConfigurationProblems) -> Configuration {
+    let defaultName = hostName
+    guard let file else { return Configuration(name: defaultName) }
+    func problem(_ message: String) -> ConfigurationProblems {
+      ConfigurationProblems(file: file, problems: [.init(line: nil, key: "", message: message)])
+    }
+    let text: String
+    do {
+      let data = try Data(contentsOf: URL(fileURLWithPath: file), options: .mappedIfSafe)
+      guard data.count <= ConfigurationParser.maximumBytes else {
+        throw problem("has \(data.count) bytes, at most \(ConfigurationParser.maximumBytes) are read")
+      }
+      guard let decoded = String(validating: data, as: UTF8.self) else { throw problem("is not UTF-8") }
+      text = decoded
+    } catch let error as ConfigurationProblems {
+      throw error
+    } catch {
+      throw problem("cannot be read: \((error as NSError).localizedDescription)")
+    }
+    return try ConfigurationParser(file: file, allowsPlaintext: allowsPlaintext)
+      .parse(text, defaultName: defaultName)
+  }
+
+  /// The host's name, cut to what a topic has room for.
+  private static var hostName: SourceName {
+    var name = ProcessInfo.processInfo.hostName
+    while TopicSegment.encodedLength(of: name) > maximumNameBytes { name.removeLast() }
+    return SourceName(name) ?? SourceName("tidemark")!
+  }
+}

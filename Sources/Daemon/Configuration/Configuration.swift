@@ -1,0 +1,69 @@
+package import Engine
+package import Events
+package import Wire
+package import ZeroMQ
+
+/// What the daemon is told, from a file, or all defaults.
+package struct Configuration: Sendable {
+  package struct Sockets: Sendable {
+    package var ingest: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7410)]
+    package var output: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7411)]
+    /// Accepted and checked; used once there is a control socket.
+    package var control: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7412)]
+  }
+
+  /// The last part of every output topic and the `source` of every output.
+  package var name: SourceName
+  /// Where state will be kept; accepted and checked, used once there is state on disk.
+  package var state: String?
+  package var sockets = Sockets()
+  package var engine = EngineSettings()
+  package var wire = WireLimits()
+  /// Entries under `models`.
+  package var configuredModels = 0
+
+  package init(name: SourceName) { self.name = name }
+
+  /// Topic bytes left for the daemon's name; see ``ModelName/maximumEncodedBytes``.
+  package static let maximumNameBytes = 64
+}
+
+/// Everything that is wrong with a configuration, each with file, line and key.
+package struct ConfigurationProblems: Error, CustomStringConvertible {
+  package struct Problem: Equatable, Sendable {
+    /// From 1; nil for the file as a whole.
+    package var line: Int?
+    /// Dotted, such as `models[0].drift.threshold`.
+    package var key: String
+    /// What is wrong, and what is allowed.
+    package var message: String
+  }
+
+  package var file: String
+  package var problems: [Problem]
+
+  /// One line a problem: `FILE:LINE: KEY: what is wrong, what is allowed`, by line.
+  package var description: String {
+    problems.sorted { ($0.line ?? 0) < ($1.line ?? 0) }.map { problem in
+      let place = problem.line.map { "\(file):\($0)" } ?? file
+      return problem.key.isEmpty
+        ? "\(place): \(problem.message)" : "\(place): \(problem.key): \(problem.message)"
+    }.joined(separator: "\n")
+  }
+}
+
+extension Configuration {
+  /// What a right configuration comes to, for `check`.
+  ///
+  /// - Parameter file: nil when there is none.
+  package func summary(of file: String?) -> String {
+    let list = { (endpoints: [Endpoint]) in endpoints.map(\.description).joined(separator: ", ") }
+    return """
+      \(file ?? "defaults"): right
+        name     \(name)
+        ingest   \(list(sockets.ingest))
+        output   \(list(sockets.output))
+        models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
+      """
+  }
+}

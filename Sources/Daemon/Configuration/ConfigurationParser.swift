@@ -1,0 +1,259 @@
+import Decisions
+import Engine
+import Events
+import Foundation
+import Monitoring
+import Yams
+import ZeroMQ
+
+/// Reads a YAML configuration strictly: whatever is wrong is found in one go.
+struct ConfigurationParser {
+  /// A configuration is written by people; anything larger is the wrong file.
+  static let maximumBytes = 16 << 20
+  /// What `history: 0`, keep all, comes to; 8 bytes a measurement or 56 a drift assessment.
+  static let longestHistory = 100_000
+
+  let file: String
+  let allowsPlaintext: Bool
+  private let notes = ConfigurationNode.ProblemNotes()
+
+  init(file: String, allowsPlaintext: Bool) {
+    self.file = file
+    self.allowsPlaintext = allowsPlaintext
+  }
+
+  func parse(_ text: String, defaultName: SourceName) throws(ConfigurationProblems) -> Configuration {
+    var configuration = Configuration(name: defaultName)
+    do {
+      if let node = try Yams.compose(yaml: text) {
+        read(ConfigurationNode(node: node, key: "", notes: notes), into: &configuration)
+      }
+    } catch {
+      notes.problems.append(Self.problem(of: error))
+    }
+    guard notes.problems.isEmpty else { throw ConfigurationProblems(file: file, problems: notes.problems) }
+    return configuration
+  }
+
+  /// What the YAML parser itself could not read.
+  private static func problem(of error: any Error) -> ConfigurationProblems.Problem {
+    switch error as? YamlError {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      .init(line: mark.line, key: "", message: "no YAML: \(problem)")
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      .init(
+        line: context.mark.line, key: duplicates.joined(separator: ", "),
+        message: "stands twice, want it once")
+    default: .init(line: nil, key: "", message: "no YAML: \(error)")
+    }
+  }
+
+  // MARK: Sections
+
+  private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
+    let members = root.members([
+      "name", "preset", "state", "sockets", "models", "defaults", "unknown_models", "limits",
+    ])
+    if let name = members["name"] { readName(name, into: &configuration) }
+    _ = members["preset"]?.choice(Preset.self)
+    if let state = members["state"] { configuration.state = state.text(want: "a directory") }
+    if let sockets = members["sockets"] { readSockets(sockets, into: &configuration.sockets) }
+    if let limits = members["limits"] { readLimits(limits, into: &configuration) }
+    if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
+      configuration.engine.unknownModels = unknown
+    }
+    if let defaults = members["defaults"] {
+      let parts = defaults.members(Self.modelParts)
+      readModel(parts, into: &configuration.engine.defaults)
+    }
+    if let models = members["models"] { readModels(models, into: &configuration) }
+  }
+
+  private enum Preset: String, CaseIterable { case reference }
+
+  private func readName(_ node: ConfigurationNode, into configuration: inout Configuration) {
+    let want = "1 to \(Configuration.maximumNameBytes) bytes"
+    guard let text = node.text(want: want) else { return }
+    guard TopicSegment.encodedLength(of: text) <= Configuration.maximumNameBytes, let name = SourceName(text)
+    else { return node.note("'\(text.prefix(80))' is too long, want \(want)") }
+    configuration.name = name
+  }
+
+  private func readSockets(_ node: ConfigurationNode, into sockets: inout Configuration.Sockets) {
+    let members = node.members(["ingest", "output", "control"])
+    if let ingest = members["ingest"] { sockets.ingest = readEndpoints(ingest) }
+    if let output = members["output"] { sockets.output = readEndpoints(output) }
+    if let control = members["control"] { sockets.control = readEndpoints(control) }
+  }
+
+  private func readEndpoints(_ node: ConfigurationNode) -> [Endpoint] {
+    let want = "a list of endpoints, such as [tcp://127.0.0.1:7410, ipc:///run/tidemark/ingest]"
+    guard let elements = node.elements(want: want) else { return [] }
+    if elements.isEmpty { node.note("an empty list, want \(want)") }
+    return elements.compactMap { element -> Endpoint? in
+      guard let text = element.text(want: "an endpoint") else { return nil }
+      do throws(Endpoint.Invalid) {
+        let endpoint = try Endpoint(parsing: text)
+        guard endpoint.isLocal || allowsPlaintext else {
+          element.note(
+            "\(endpoint) can be reached from other machines and nothing on it is encrypted or authenticated, "
+              + "want a loopback address or ipc, or --insecure-plaintext")
+          return nil
+        }
+        if case .inproc = endpoint {
+          element.note("\(endpoint) reaches nobody outside this process, want tcp or ipc")
+          return nil
+        }
+        return endpoint
+      } catch {
+        element.note(error.description)
+        return nil
+      }
+    }
+  }
+
+  private func readLimits(_ node: ConfigurationNode, into configuration: inout Configuration) {
+    let members = node.members(["models", "sources", "frame_bytes", "message_bytes"])
+    if let models = members["models"]?.integer(1...1_000_000) { configuration.engine.limits.models = models }
+    if let sources = members["sources"]?.integer(1...1_000_000) {
+      configuration.engine.limits.sources = sources
+    }
+    let bytes = 1_024...(1 << 30)
+    if let frame = members["frame_bytes"]?.integer(bytes) { configuration.wire.frameBytes = frame }
+    if let message = members["message_bytes"]?.integer(bytes) { configuration.wire.messageBytes = message }
+  }
+
+  private static let modelParts = ["baseline", "performance", "drift", "retrain"]
+
+  /// What may stand once; an absent version counts as one.
+  private struct Entry: Hashable {
+    var name: String
+    var version: String?
+  }
+
+  private func readModels(_ node: ConfigurationNode, into configuration: inout Configuration) {
+    guard let elements = node.elements(want: "a list of models") else { return }
+    var seen: [Entry: String] = [:]
+    for element in elements {
+      let members = element.members(["name", "version"] + Self.modelParts)
+      var settings = configuration.engine.defaults
+      readModel(members, into: &settings)
+      guard let nameNode = members["name"] else {
+        element.note("has no name, want the model's name")
+        continue
+      }
+      let name = nameNode.text(want: "the model's name")
+      let version = members["version"]?.text(want: "the model's version")
+      guard let name else { continue }
+      guard let modelName = ModelName(name) else {
+        nameNode.note("'\(name.prefix(80))' is too long, want 1 to \(ModelName.maximumEncodedBytes) bytes")
+        continue
+      }
+      let modelVersion = version.flatMap(ModelVersion.init)
+      if let version, modelVersion == nil {
+        members["version"]?.note(
+          "'\(version.prefix(80))' is too long, want 1 to \(ModelVersion.maximumEncodedBytes) bytes")
+        continue
+      }
+      if let first = seen.updateValue(element.key, forKey: Entry(name: name, version: version)) {
+        nameNode.note(
+          "'\(name)' \(version.map { "version '\($0)'" } ?? "without version") stands twice "
+            + "(first as \(first)), want each name and version once")
+        continue
+      }
+      configuration.engine.add(settings, name: modelName, version: modelVersion)
+    }
+    configuration.configuredModels = elements.count
+  }
+
+  // MARK: One model
+
+  private func readModel(_ members: [String: ConfigurationNode], into settings: inout ModelSettings) {
+    if let baseline = members["baseline"] { readBaseline(baseline, into: &settings) }
+    if let performance = members["performance"] { readPerformance(performance, into: &settings.performance) }
+    if let drift = members["drift"] { readDrift(drift, into: &settings.drift) }
+    if let retrain = members["retrain"] { readRetrain(retrain, into: &settings.retrain) }
+  }
+
+  private func readBaseline(_ node: ConfigurationNode, into settings: inout ModelSettings) {
+    let members = node.members(["accuracy", "latency_ms", "features"])
+    let want = "a number from 0"
+    if let accuracy = members["accuracy"]?.number(0...Double.greatestFiniteMagnitude, want: want) {
+      settings.baselineAccuracy = accuracy
+    }
+    _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
+    if let features = members["features"] {
+      let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
+      if let batch = table.read(features) { settings.baselineFeatures = FeatureBaseline(batch) }
+    }
+  }
+
+  private func readPerformance(_ node: ConfigurationNode, into settings: inout PerformanceSettings) {
+    let members = node.members(["accuracy_ratio", "latency_ms", "window", "history"])
+    if let ratio = members["accuracy_ratio"]?.number(0...1, want: "a share from 0 to 1") {
+      settings.accuracyRatio = ratio
+    }
+    if let limit = members["latency_ms"]?.number(
+      0...Double.greatestFiniteMagnitude, want: "milliseconds from 0")
+    {
+      settings.latencyLimitMilliseconds = limit
+    }
+    if let window = members["window"]?.integer(1...Self.longestHistory / 2) {
+      settings.window = window
+      // Room for the window and the one before it, unless the file says otherwise.
+      settings.history = max(settings.history, 2 * window)
+    }
+    guard let historyNode = members["history"],
+      let history = historyNode.integer(0...Self.longestHistory)
+    else { return }
+    settings.history = history == 0 ? Self.longestHistory : history
+    if settings.history < 2 * settings.window {
+      historyNode.note(
+        "\(history) measurements hold no two windows of \(settings.window), want at least \(2 * settings.window)"
+      )
+    }
+  }
+
+  private func readDrift(_ node: ConfigurationNode, into settings: inout DriftSettings) {
+    let members = node.members(["threshold", "history"])
+    if let threshold = members["threshold"]?.number(
+      0...Double.greatestFiniteMagnitude, want: "baseline deviations from 0")
+    {
+      settings.threshold = threshold
+    }
+    if let history = members["history"]?.integer(0...Self.longestHistory) {
+      settings.history = history == 0 ? Self.longestHistory : history
+    }
+  }
+
+  private func readRetrain(_ node: ConfigurationNode, into policy: inout RetrainPolicy) {
+    let members = node.members([
+      "mode", "accuracy_threshold", "drift_threshold", "min_time_between_retrains",
+      "max_time_without_retrain", "drift_severity_weights", "idle_evaluation",
+    ])
+    let numbers = 0...Double.greatestFiniteMagnitude
+    if let mode = members["mode"]?.choice(RetrainPolicy.Mode.self) { policy.mode = mode }
+    if let threshold = members["accuracy_threshold"]?.number(numbers, want: "a number from 0") {
+      policy.accuracyThreshold = threshold
+    }
+    if let threshold = members["drift_threshold"]?.number(numbers, want: "a number from 0") {
+      policy.driftThreshold = threshold
+    }
+    if let minimum = members["min_time_between_retrains"]?.duration() {
+      policy.minimumTimeBetweenRetrains = minimum
+    }
+    // A time rule that is always due would decide without end.
+    if let maximum = members["max_time_without_retrain"]?.duration(atLeast: .seconds(1)) {
+      policy.maximumTimeWithoutRetrain = maximum
+    }
+    if let idle = members["idle_evaluation"]?.duration() { policy.idleEvaluation = idle }
+    guard let weights = members["drift_severity_weights"]?.members(["low", "medium", "high"]) else { return }
+    let want = "a number from 0"
+    if let low = weights["low"]?.number(numbers, want: want) { policy.driftSeverityWeights.low = low }
+    if let medium = weights["medium"]?.number(numbers, want: want) {
+      policy.driftSeverityWeights.medium = medium
+    }
+    if let high = weights["high"]?.number(numbers, want: want) { policy.driftSeverityWeights.high = high }
+  }
+}

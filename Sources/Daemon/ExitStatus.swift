@@ -1,0 +1,16 @@
+/// Exit codes of sysexits.h, so that scripts and supervisors can tell failures apart.
+package enum ExitStatus: Int32, Sendable {
+  case success = 0
+  /// A wrong command line (EX_USAGE).
+  case usage = 64
+  /// Input that could not be taken (EX_DATAERR).
+  case data = 65
+  /// A file that is not there or cannot be read (EX_NOINPUT).
+  case noInput = 66
+  /// A socket that could not be bound (EX_UNAVAILABLE).
+  case unavailable = 69
+  /// A failure of the system or of ours (EX_OSERR).
+  case system = 71
+  /// A wrong configuration (EX_CONFIG).
+  case configuration = 78
+}

@@ -1,0 +1,68 @@
+import Events
+import Logging
+
+/// What became of every message, in counters; and the words for people, at a bounded rate.
+struct Account {
+  /// Messages read off the ingest socket.
+  private(set) var received: UInt64 = 0
+  /// Of these, refused.
+  private(set) var rejected: UInt64 = 0
+  /// Outputs handed to libzmq.
+  private(set) var published: UInt64 = 0
+  private(set) var alertsOpened: UInt64 = 0
+  private(set) var decisions: UInt64 = 0
+  private var counts = [UInt64](repeating: 0, count: Reason.allCases.count)
+  /// When a line may be written again, and how many were held back, for each reason.
+  private var quietUntil = [Timestamp](
+    repeating: Timestamp(nanoseconds: .min), count: Reason.allCases.count)
+  private var heldBack = [UInt64](repeating: 0, count: Reason.allCases.count)
+  private let log: Logger
+
+  /// One line a reason a second: a hostile peer cannot fill a disk.
+  static let interval = Duration.seconds(1)
+
+  init(log: Logger) { self.log = log }
+
+  mutating func countReceived() { received += 1 }
+
+  mutating func countPublished(_ output: Output) {
+    published += 1
+    switch output {
+    case .alert(let transition) where transition.change == .opened: alertsOpened += 1
+    case .decision: decisions += 1
+    default: break
+    }
+  }
+
+  mutating func enter(_ remark: Remark, at now: Timestamp) {
+    let index = Self.index[remark.reason]!
+    counts[index] += UInt64(remark.count)
+    if remark.reason.isRefusal { rejected += 1 }
+    guard !remark.detail.isEmpty else { return }
+    guard now >= quietUntil[index] else {
+      heldBack[index] += 1
+      return
+    }
+    var metadata: Logger.Metadata = ["reason": .string(remark.reason.rawValue)]
+    if heldBack[index] > 0 { metadata["held_back"] = .stringConvertible(heldBack[index]) }
+    log.warning("\(remark.detail)", metadata: metadata)
+    quietUntil[index] = now.advanced(by: Self.interval)
+    heldBack[index] = 0
+  }
+
+  private static let index = Dictionary(
+    uniqueKeysWithValues: Reason.allCases.enumerated().map { ($1, $0) })
+
+  /// Every figure that is not zero, and the main ones always.
+  var metadata: Logger.Metadata {
+    var metadata: Logger.Metadata = [
+      "received": .stringConvertible(received), "rejected": .stringConvertible(rejected),
+      "published": .stringConvertible(published), "alerts_opened": .stringConvertible(alertsOpened),
+      "decisions": .stringConvertible(decisions),
+    ]
+    for (reason, count) in zip(Reason.allCases, counts) where count > 0 {
+      metadata[reason.rawValue] = .stringConvertible(count)
+    }
+    return metadata
+  }
+}

@@ -1,0 +1,62 @@
+import Statistics
+
+/// Every detector there is. To add one: a file in `Detectors`, a line here, a golden file.
+package enum DetectorCatalog {
+  /// One detector as the conformance suite and the command line see it.
+  package struct Entry: Sendable {
+    /// The word for it in configurations and outputs.
+    package let name: String
+    package let summary: String
+    /// The file of answers from an independent implementation, under `Tests/Golden`.
+    package let golden: String
+    /// Makes a probe from a baseline sample: a detector that is fed one batch of values a time.
+    package let probe: @Sendable (_ baseline: [Double]) -> any DetectorProbe
+  }
+
+  package static let entries: [Entry] = [
+    Entry(
+      name: "mean_shift", summary: "distance of a batch's mean from the baseline's, in its deviations",
+      golden: "reference.json"
+    ) { baseline in
+      let moments = columnMoments(of: baseline)
+      return Probe(
+        detector: MeanShiftDetector(
+          mean: moments.mean(of: 0), standardDeviation: moments.standardDeviation(of: 0))
+      ) { batch in
+        let moments = columnMoments(of: batch)
+        return .init(mean: moments.mean(of: 0), count: moments.present(in: 0))
+      }
+    },
+    Entry(
+      name: "limit", summary: "a value on the wrong side of a fixed limit", golden: "reference.json"
+    ) { baseline in
+      let moments = columnMoments(of: baseline)
+      // Eight deviations: beyond noise, and below the ten that every detector must see.
+      return Probe(
+        detector: LimitDetector(
+          .above, moments.mean(of: 0) + 8 * moments.standardDeviation(of: 0) + MeanShiftDetector.epsilon)
+      ) { batch in columnMoments(of: batch).mean(of: 0) }
+    },
+  ]
+
+  private static func columnMoments(of values: [Double]) -> ColumnMoments {
+    var moments = ColumnMoments(columns: 1)
+    moments.fold(values)
+    return moments
+  }
+}
+
+/// A detector behind a uniform face: batches of values of one column in, verdicts out.
+package protocol DetectorProbe: Sendable {
+  mutating func observe(_ batch: [Double]) -> Verdict
+  /// Bytes of state, for the memory bound.
+  var stateSize: Int { get }
+}
+
+private struct Probe<D: Detector>: DetectorProbe {
+  var detector: D
+  let summarise: @Sendable ([Double]) -> D.Observation
+
+  mutating func observe(_ batch: [Double]) -> Verdict { detector.observe(summarise(batch)) }
+  var stateSize: Int { MemoryLayout<D>.size }
+}

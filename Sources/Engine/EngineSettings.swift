@@ -1,0 +1,58 @@
+package import Decisions
+package import Events
+package import Monitoring
+
+/// What the engine is told about one model, or about models that appear.
+package struct ModelSettings: Sendable {
+  /// Accuracy expected until a baseline says otherwise.
+  package static let defaultAccuracy = 0.95
+
+  package var baselineAccuracy = Self.defaultAccuracy
+  package var baselineFeatures: FeatureBaseline?
+  package var performance = PerformanceSettings()
+  package var drift = DriftSettings()
+  package var retrain = RetrainPolicy()
+
+  package init() {}
+}
+
+/// Bounds of what the engine holds.
+package struct EngineLimits: Sendable, Equatable {
+  /// Models watched; 4 KiB each with default rings, so 40 MiB, beside 80 bytes a feature column.
+  package var models = 10_000
+  /// Sources accounted for; at most 25 KiB each, for those that send no sequence numbers: 100 MiB.
+  package var sources = 4_096
+
+  package init() {}
+}
+
+/// Everything the engine is made from.
+package struct EngineSettings: Sendable {
+  package enum UnknownModels: String, CaseIterable, Sendable {
+    case register
+    case reject
+  }
+
+  /// The template for models that no entry names.
+  package var defaults = ModelSettings()
+  package var unknownModels = UnknownModels.register
+  package var limits = EngineLimits()
+  private var exact: [ModelKey: ModelSettings] = [:]
+  private var anyVersion: [ModelName: ModelSettings] = [:]
+
+  package init() {}
+
+  /// Adds an entry; one without a version speaks for every version that has none of its own.
+  package mutating func add(_ settings: ModelSettings, name: ModelName, version: ModelVersion?) {
+    if let version {
+      exact[ModelKey(name: name, version: version)] = settings
+    } else {
+      anyVersion[name] = settings
+    }
+  }
+
+  /// What applies to a model; nil when it is unknown and unknown models are rejected.
+  package func settings(for model: ModelKey) -> ModelSettings? {
+    exact[model] ?? anyVersion[model.name] ?? (unknownModels == .register ? defaults : nil)
+  }
+}

@@ -1,0 +1,132 @@
+import Decisions
+import Events
+import Monitoring
+
+/// Everything held of one model at one version: its clocks, monitors, alerts and trigger.
+struct ModelState: Sendable {
+  let key: ModelKey
+  /// The largest event time so far; never goes back.
+  private(set) var modelTime: Timestamp
+  /// When the event or deadline that set `modelTime` came: from there, waiting for a deadline runs
+  /// on the arrival clock.
+  private var arrivedAt: Timestamp
+  private var performance: PerformanceMonitor
+  private var drift: DriftMonitor
+  private var trigger: RetrainTrigger
+  private var alerts = (accuracy: AlertPolicy(), latency: AlertPolicy(), drift: AlertPolicy())
+  /// Of the last feature batch; before the first, when the clock started.
+  private var lastBatch: Timestamp
+  /// Reused between events, so that a metrics event allocates no array for its findings.
+  private var findings: [Finding] = []
+
+  init(key: ModelKey, settings: ModelSettings, time: Timestamp, arrival: Timestamp) {
+    self.key = key
+    modelTime = time
+    arrivedAt = arrival
+    lastBatch = time
+    performance = PerformanceMonitor(
+      settings: settings.performance, baselineAccuracy: settings.baselineAccuracy)
+    drift = DriftMonitor(settings: settings.drift)
+    if let features = settings.baselineFeatures { drift.setBaseline(features) }
+    trigger = RetrainTrigger(policy: settings.retrain, startingAt: time)
+  }
+
+  // MARK: Clocks
+
+  /// Moves model time on to an event's time. Returns whether the event is late.
+  ///
+  /// Arrival plays no part in it, so that live and replay see the same model times.
+  mutating func advance(to time: Timestamp, arrival: Timestamp) -> Bool {
+    if time > modelTime { (modelTime, arrivedAt) = (time, arrival) }
+    return time < modelTime
+  }
+
+  /// When the time rule falls due without an event to carry it, in model time.
+  ///
+  /// With batches coming, the next batch evaluates it; without one for `idleEvaluation`, it is due
+  /// by itself. A model that has no feature baseline is always idle in this sense.
+  private var deadline: Timestamp {
+    guard drift.hasBaseline else { return trigger.timeRuleDue }
+    return max(trigger.timeRuleDue, lastBatch.advanced(by: trigger.policy.idleEvaluation))
+  }
+
+  /// ``deadline`` on the arrival clock.
+  var deadlineArrival: Timestamp { arrivedAt.advanced(by: modelTime.duration(to: deadline)) }
+
+  private var isIdle: Bool {
+    !drift.hasBaseline || lastBatch.duration(to: modelTime) >= trigger.policy.idleEvaluation
+  }
+
+  // MARK: Events
+
+  mutating func apply(_ baseline: BaselineUpdate) {
+    if let accuracy = baseline.accuracy { performance.setBaseline(accuracy: accuracy) }
+    if let features = baseline.features { drift.setBaseline(FeatureBaseline(features)) }
+  }
+
+  mutating func apply(_ metrics: Metrics, cause: Cause, into effects: inout [Effect]) {
+    findings.removeAll(keepingCapacity: true)
+    guard performance.observe(metrics, findings: &findings) else { return }
+    publish(.performance(performance.assessment), cause, &effects)
+    for finding in findings { raise(finding, cause, &effects) }
+    if isIdle { evaluate(drift: nil, cause, &effects) }
+  }
+
+  mutating func apply(_ features: FeatureBatch, cause: Cause, into effects: inout [Effect]) throws(Remark) {
+    let assessment = try drift.observe(features, at: modelTime)
+    lastBatch = modelTime
+    publish(.drift(assessment), cause, &effects)
+    if let finding = drift.finding(for: assessment) { raise(finding, cause, &effects) }
+    let evidence = RetrainEvidence.Drift(
+      isDetected: assessment.isDrifted, maximumScore: assessment.maximumScore ?? 0,
+      severity: assessment.severity)
+    evaluate(drift: evidence, cause, &effects)
+  }
+
+  /// Evaluates because the deadline has come, at the deadline's own time.
+  mutating func fireDeadline(into effects: inout [Effect]) {
+    let due = deadline
+    let arrival = deadlineArrival
+    _ = advance(to: due, arrival: arrival)
+    evaluate(drift: nil, .timer(due), &effects)
+  }
+
+  // MARK: Outputs
+
+  private func publish(_ output: Output, _ cause: Cause, _ effects: inout [Effect]) {
+    effects.append(.publish(Publication(model: key, time: modelTime, cause: cause, output: output)))
+  }
+
+  private mutating func raise(_ finding: Finding, _ cause: Cause, _ effects: inout [Effect]) {
+    let transition: AlertTransition? =
+      switch finding.monitor {
+      case .accuracy: alerts.accuracy.observe(finding, at: modelTime)
+      case .latency: alerts.latency.observe(finding, at: modelTime)
+      case .drift: alerts.drift.observe(finding, at: modelTime)
+      }
+    if let transition { publish(.alert(transition), cause, &effects) }
+  }
+
+  private mutating func evaluate(
+    drift: RetrainEvidence.Drift?, _ cause: Cause, _ effects: inout [Effect]
+  ) {
+    let assessment = trigger.evaluate(
+      at: modelTime, accuracyBreach: performance.accuracyBreach, drift: drift)
+    publish(.retrain(assessment), cause, &effects)
+    guard assessment.shouldRetrain else { return }
+    let decision = RetrainDecision(
+      ordinal: trigger.decisions, assessment: assessment, episodes: openEpisodes,
+      isDryRun: trigger.policy.mode == .observe)
+    publish(.decision(decision), cause, &effects)
+  }
+
+  private var openEpisodes: [EpisodeReference] {
+    let open: [(MonitorKind, Episode?)] = [
+      (.accuracy, alerts.accuracy.openEpisode), (.latency, alerts.latency.openEpisode),
+      (.drift, alerts.drift.openEpisode),
+    ]
+    return open.compactMap { monitor, episode in
+      episode.map { .init(monitor: monitor, ordinal: $0.ordinal, openedAt: $0.openedAt) }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+package import Events
+
+/// The whole of Tidemark between decoding and encoding, as a value: events and time in, effects out.
+///
+/// It has no clock, no I/O and no randomness; the same events at the same times give the same
+/// effects, live and in replay. Before an event is handled, every deadline due before it fires, in
+/// order, at its own time.
+package struct MonitoringEngine: Sendable {
+  /// Sources unheard of for this long make room for new ones.
+  package static let sourceMemory = Duration.seconds(3600)
+  package static let sourcePurgeInterval = Duration.seconds(60)
+  /// An event time further ahead of arrival than this is refused; the event is kept.
+  package static let furthestAhead = Duration.seconds(24 * 3600)
+
+  private let settings: EngineSettings
+  private var models: [ModelState] = []
+  private var modelIndex: [ModelKey: Int] = [:]
+  private var sources: [SourceName: SourceLedger] = [:]
+  /// A purge reads every source, so a flood of new ones may not ask for it each time.
+  private var nextSourcePurge = Timestamp(nanoseconds: .min)
+  private var deadlines = DeadlineQueue()
+  /// Arrival time never goes back.
+  private var now = Timestamp(nanoseconds: .min)
+
+  package init(settings: EngineSettings) { self.settings = settings }
+
+  /// Models watched now.
+  package var modelCount: Int { models.count }
+
+  /// When the next deadline falls due, in arrival time.
+  package var nextDeadline: Timestamp? { deadlines.first?.deadline }
+
+  /// Handles one event and appends what is to be done to `effects`.
+  ///
+  /// - Parameter arrival: when it arrived; not before that of the events before it.
+  package mutating func handle(_ event: Event, at arrival: Timestamp, into effects: inout [Effect]) {
+    advance(to: arrival, into: &effects)
+    do throws(Remark) {
+      try enterSource(event.header, into: &effects)
+      try apply(event, into: &effects)
+    } catch {
+      effects.append(.account(error))
+    }
+  }
+
+  /// As ``handle(_:at:into:)``, with an array of its own.
+  package mutating func handle(_ event: Event, at arrival: Timestamp) -> [Effect] {
+    var effects: [Effect] = []
+    handle(event, at: arrival, into: &effects)
+    return effects
+  }
+
+  /// Fires every deadline due before `arrival`.
+  package mutating func advance(to arrival: Timestamp, into effects: inout [Effect]) {
+    now = max(now, arrival)
+    while let (deadline, model) = deadlines.first, deadline < now {
+      models[model].fireDeadline(into: &effects)
+      deadlines.update(model, to: models[model].deadlineArrival)
+    }
+  }
+
+  // MARK: Sources
+
+  private mutating func enterSource(_ header: EventHeader, into effects: inout [Effect]) throws(Remark) {
+    let id = stableHash(header.id)
+    let remark: Remark?
+    if let place = sources.index(forKey: header.source) {
+      remark = sources.values[place].enter(header.sequence, id: id, at: now)
+    } else {
+      try makeRoomForSource()
+      var ledger = SourceLedger(at: now)
+      remark = ledger.enter(header.sequence, id: id, at: now)
+      sources[header.source] = ledger
+    }
+    guard let remark else { return }
+    guard !remark.reason.isRefusal else {
+      throw Remark(remark.reason, "\(header.source) \(header.id): \(remark.detail)")
+    }
+    effects.append(.account(remark))
+  }
+
+  private mutating func makeRoomForSource() throws(Remark) {
+    guard sources.count >= settings.limits.sources else { return }
+    if now >= nextSourcePurge {
+      let now = now
+      sources = sources.filter { $0.value.lastHeard.duration(to: now) < Self.sourceMemory }
+      nextSourcePurge = now.advanced(by: Self.sourcePurgeInterval)
+    }
+    guard sources.count < settings.limits.sources else {
+      throw Remark(.tooManySources, "limits.sources is \(settings.limits.sources)")
+    }
+  }
+
+  // MARK: Models
+
+  private mutating func apply(_ event: Event, into effects: inout [Effect]) throws(Remark) {
+    if case .refused(let remark) = event.body { throw remark }
+    let time = eventTime(event.header, into: &effects)
+    let index = try modelIndex(of: event.header.model, time: time)
+    if models[index].advance(to: time, arrival: now) { effects.append(.account(Remark(.late))) }
+    defer { deadlines.update(index, to: models[index].deadlineArrival) }
+
+    let cause = Cause.event(
+      source: event.header.source, id: event.header.id, traceParent: event.header.traceParent)
+    switch event.body {
+    case .metrics(let metrics): models[index].apply(metrics, cause: cause, into: &effects)
+    case .features(let features):
+      do throws(Remark) {
+        try models[index].apply(features, cause: cause, into: &effects)
+      } catch {
+        throw Remark(error.reason, "\(event.header.model): \(error.detail)")
+      }
+    case .baseline(let baseline): models[index].apply(baseline)
+    case .refused: break
+    }
+  }
+
+  private func eventTime(_ header: EventHeader, into effects: inout [Effect]) -> Timestamp {
+    guard let time = header.time else { return now }
+    guard now.duration(to: time) <= Self.furthestAhead else {
+      effects.append(.account(Remark(.timeRefused)))
+      return now
+    }
+    return time
+  }
+
+  private mutating func modelIndex(of key: ModelKey, time: Timestamp) throws(Remark) -> Int {
+    if let index = modelIndex[key] { return index }
+    guard let modelSettings = settings.settings(for: key) else {
+      throw Remark(.unknownModel, "\(key) has no entry under models, and unknown_models is reject")
+    }
+    guard models.count < settings.limits.models else {
+      throw Remark(.tooManyModels, "\(key): limits.models is \(settings.limits.models)")
+    }
+    let state = ModelState(key: key, settings: modelSettings, time: time, arrival: now)
+    models.append(state)
+    deadlines.append(state.deadlineArrival)
+    modelIndex[key] = models.count - 1
+    return models.count - 1
+  }
+}

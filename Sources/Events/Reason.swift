@@ -1,0 +1,69 @@
+/// Why an event was refused, dropped, or taken with a remark: the closed vocabulary of the account.
+///
+/// Each is a counter, a word in logs and in `replay`'s `line N: reason`, and later a metric label.
+package enum Reason: String, CaseIterable, Sendable {
+  // Refused: the event changed nothing, except that its sequence number counts as received.
+  /// Not the encoding: frames, JSON, a missing attribute, a wrong type.
+  case malformed
+  /// A kind of a version this build does not speak, such as `tidemark.metrics.v2`.
+  case unsupportedVersion = "unsupported_version"
+  /// A `type` that names no kind of event that is taken in.
+  case unknownKind = "unknown_kind"
+  /// The model is not configured and `unknown_models` is `reject`.
+  case unknownModel = "unknown_model"
+  /// Rows of different length, another number of features than the baseline's, other names.
+  case shapeMismatch = "shape_mismatch"
+  /// The topic and the body both name a model, version or source, and differ.
+  case topicMismatch = "topic_mismatch"
+  /// A frame, a message or a line above its limit.
+  case tooLarge = "too_large"
+  /// Seen before: the same source and id, or a sequence number not above the last one.
+  case duplicate
+  /// From an earlier numbering of its source than the one in force.
+  case staleEpoch = "stale_epoch"
+  /// A feature batch for a model that has no feature baseline yet.
+  case noBaseline = "no_baseline"
+  /// Replay only: an event without `time` cannot be put in order.
+  case missingTime = "missing_time"
+  /// `limits.models` models are being watched already.
+  case tooManyModels = "too_many_models"
+  /// `limits.sources` sources were heard of within the last hour.
+  case tooManySources = "too_many_sources"
+
+  // Remarks: the event was taken.
+  /// Its time is before the model's latest; it was handled in order of arrival.
+  case late
+  /// Messages of its source are missing before it; counted by how many.
+  case gap
+  /// It bore no sequence number, so losses before it cannot be seen.
+  case unsequenced
+  /// Its source began a new numbering: a restart, not a gap.
+  case restarted
+  /// Its time was more than 24 h ahead of arrival; arrival was used instead.
+  case timeRefused = "time_refused"
+
+  /// Whether the event was refused, rather than taken with a remark.
+  package var isRefusal: Bool {
+    switch self {
+    case .late, .gap, .unsequenced, .restarted, .timeRefused: false
+    default: true
+    }
+  }
+}
+
+/// One entry of the account: a reason, how often, and the words for a person.
+package struct Remark: Error, Equatable, Sendable, CustomStringConvertible {
+  package var reason: Reason
+  /// Events, except for `gap`: messages that are missing.
+  package var count: Int
+  /// What exactly, with both figures where two disagree. Holds no secret and at most a few names.
+  package var detail: String
+
+  package init(_ reason: Reason, count: Int = 1, _ detail: String = "") {
+    self.reason = reason
+    self.count = count
+    self.detail = detail
+  }
+
+  package var description: String { detail.isEmpty ? reason.rawValue : "\(reason.rawValue): \(detail)" }
+}

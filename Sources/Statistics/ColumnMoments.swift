@@ -1,0 +1,74 @@
+import CKernels
+
+/// Count, mean, spread, minimum and maximum of every column of a matrix, folded in batch by batch.
+///
+/// NaN and infinities are missing: counted through ``missing(in:)``, kept out of everything else.
+/// Memory: 40 bytes a column. Cost: one pass, about 0.3 ns a value with wide vectors. Error: that
+/// of pairwise merging (Chan, Golub, LeVeque, "Algorithms for computing the sample variance", 1983);
+/// a mean of 1e15 with a deviation of 1 keeps its deviation.
+package struct ColumnMoments: Sendable, Equatable {
+  package let columns: Int
+  /// Rows folded in so far.
+  package private(set) var rows = 0
+  /// Five runs of `columns` values: count, mean, m2, minimum, maximum.
+  private var state: [Double]
+
+  package init(columns: Int) {
+    self.columns = columns
+    state = [Double](repeating: 0, count: 5 * columns)
+    reset()
+  }
+
+  /// Forgets everything; keeps the memory.
+  package mutating func reset() {
+    rows = 0
+    for index in 0..<3 * columns { state[index] = 0 }
+    for index in 3 * columns..<4 * columns { state[index] = .infinity }
+    for index in 4 * columns..<5 * columns { state[index] = -.infinity }
+  }
+
+  /// Folds in rows of a row-major matrix of this many columns; the memory need not be aligned.
+  package mutating func fold(_ values: UnsafePointer<Double>, rows count: Int) {
+    state.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      tidemark_fold_columns(
+        values, count, columns,
+        tidemark_moments(
+          count: base, mean: base + columns, m2: base + 2 * columns, min: base + 3 * columns,
+          max: base + 4 * columns))
+    }
+    rows += count
+  }
+
+  /// - Precondition: `values` holds whole rows.
+  package mutating func fold(_ values: [Double]) {
+    guard columns > 0 else { return }
+    precondition(values.count % columns == 0)
+    values.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      fold(base, rows: values.count / columns)
+    }
+  }
+
+  /// How many values of the column are finite.
+  package func present(in column: Int) -> Int { Int(state[column]) }
+
+  /// How many values of the column are NaN or infinite.
+  package func missing(in column: Int) -> Int { rows - present(in: column) }
+
+  /// The mean; NaN without a present value.
+  package func mean(of column: Int) -> Double {
+    state[column] > 0 ? state[columns + column] : .nan
+  }
+
+  /// The population standard deviation (ddof 0); NaN without a present value.
+  package func standardDeviation(of column: Int) -> Double {
+    state[column] > 0 ? (state[2 * columns + column] / state[column]).squareRoot() : .nan
+  }
+
+  /// The least value; +∞ without a present value.
+  package func minimum(of column: Int) -> Double { state[3 * columns + column] }
+
+  /// The greatest value; −∞ without a present value.
+  package func maximum(of column: Int) -> Double { state[4 * columns + column] }
+}

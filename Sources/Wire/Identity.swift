@@ -1,0 +1,63 @@
+import Crypto
+import Events
+
+/// Ids of what is published: digests of the parts that make a thing what it is, so that computing
+/// it again after a crash yields the same id.
+enum Identity {
+  /// "rt-" + 40 hexadecimal digits: 43 characters, legal as a Kubernetes name and as a request token
+  /// of common training services.
+  static func decision(_ decision: RetrainDecision, of publication: Publication) -> String {
+    let cause =
+      switch publication.cause {
+      case .event(_, let id, _): id
+      case .timer(let deadline): timer(deadline)
+      }
+    return digest(
+      "rt-",
+      [
+        publication.model.name.text, publication.model.version.text, "retrain", String(decision.ordinal),
+        cause,
+      ])
+  }
+
+  static func episode(_ monitor: MonitorKind, ordinal: UInt64, openedAt: Timestamp, of model: ModelKey)
+    -> String
+  {
+    digest(
+      "ep-",
+      [
+        model.name.text, model.version.text, monitor.rawValue, String(ordinal), String(openedAt.nanoseconds),
+      ])
+  }
+
+  static func assessment(_ kind: String, of publication: Publication) -> String {
+    let cause: [String] =
+      switch publication.cause {
+      case .event(let source, let id, _): [source.text, id]
+      case .timer(let deadline): ["", timer(deadline)]
+      }
+    return digest("as-", [publication.model.name.text, publication.model.version.text, kind] + cause)
+  }
+
+  static func timer(_ deadline: Timestamp) -> String { "timer:\(deadline.nanoseconds)" }
+
+  /// `prefix` and the first 40 hexadecimal digits of SHA-256 over the parts, each as its length in
+  /// bytes (4, big-endian) and its UTF-8.
+  private static func digest(_ prefix: String, _ parts: [String]) -> String {
+    var hash = SHA256()
+    for part in parts {
+      withUnsafeBytes(of: UInt32(part.utf8.count).bigEndian) { hash.update(bufferPointer: $0) }
+      var part = part
+      part.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+    }
+    var text = prefix
+    text.reserveCapacity(prefix.utf8.count + 40)
+    for byte in hash.finalize().prefix(20) {
+      text.unicodeScalars.append(hex[Int(byte >> 4)])
+      text.unicodeScalars.append(hex[Int(byte & 15)])
+    }
+    return text
+  }
+
+  private static let hex = Array("0123456789abcdef".unicodeScalars)
+}

@@ -1,0 +1,185 @@
+package import Events
+
+/// The plain encoding, in: a topic and one CloudEvents 1.0 JSON object become an ``Event``.
+///
+/// A total function: every input gives an event or a ``Remark``. When the attributes could be read
+/// and the rest is refused, the event bears the refusal, so that its sequence number still counts.
+package struct PlainDecoder {
+  let limits: WireLimits
+  private var names = FeatureNamesCache()
+
+  package init(limits: WireLimits = WireLimits()) { self.limits = limits }
+
+  /// - Parameters:
+  ///   - topic: `<kind>/<model>/<version>/<source>`; nil where there is none, as in files.
+  ///   - body: the JSON object; read in place.
+  /// - Throws: `malformed`, `tooLarge`, `unsupportedVersion` or `topicMismatch` without a header.
+  package mutating func decode(
+    topic: UnsafeRawBufferPointer?, body: UnsafeRawBufferPointer
+  ) throws(Remark) -> Event {
+    let size = body.count + (topic?.count ?? 0)
+    guard body.count <= limits.frameBytes, size <= limits.messageBytes else {
+      throw Remark(.tooLarge, "\(size) bytes, at most \(limits.frameBytes) a frame are taken")
+    }
+    let topic = try topic.map(Topic.init(parsing:)) ?? Topic()
+    guard body.first == UInt8(ascii: "{") else { throw Remark(.malformed, "the body is no JSON object") }
+
+    var reader = JSONReader(body)
+    var envelope = CloudEvent()
+    try reader.readObject { (reader, key) throws(Remark) in
+      guard key == "data" else {
+        try envelope.readAttribute(key, from: &reader)
+        return
+      }
+      guard envelope.dataOffset == nil else { throw reader.failure("a second data") }
+      envelope.dataOffset = reader.offset
+      // With the type known, data is read where it stands; otherwise it is passed over, and read after.
+      if envelope.type == nil {
+        try reader.skipValue()
+      } else {
+        envelope.body = try decodeData(of: envelope, &reader)
+      }
+    }
+    try reader.expectEnd()
+
+    let header = try envelope.header(topic)
+    if let remark = envelope.mismatchedKind(topic) { return Event(header: header, body: .refused(remark)) }
+    if envelope.body == nil {
+      reader.rewind(to: envelope.dataOffset ?? 0)
+      envelope.body = try decodeData(of: envelope, &reader)
+    }
+    return Event(header: header, body: envelope.body!)
+  }
+
+  /// Reads `data` by the event's kind. Text that is no JSON throws; data that is not what the kind
+  /// wants comes back as a refusal, with the reader after it.
+  private mutating func decodeData(
+    of envelope: CloudEvent, _ reader: inout JSONReader
+  ) throws(Remark) -> EventBody {
+    let start = reader.offset
+    do throws(Remark) {
+      let kind = try envelope.kind()
+      guard envelope.dataOffset != nil else { throw Remark(.malformed, "no data") }
+      switch kind {
+      case .metrics: return .metrics(try readMetrics(&reader))
+      case .features: return .features(try readFeatures(&reader))
+      case .baseline: return .baseline(try readBaseline(&reader))
+      }
+    } catch {
+      if envelope.dataOffset != nil {
+        reader.rewind(to: start)
+        try reader.skipValue()
+      }
+      return .refused(error)
+    }
+  }
+
+  // MARK: Kinds
+
+  private func readMetrics(_ reader: inout JSONReader) throws(Remark) -> Metrics {
+    var accuracy: Double?
+    var latency: Double?
+    try reader.readObject { (reader, key) throws(Remark) in
+      switch key {
+      case "accuracy": accuracy = try readOptionalNumber(&reader)
+      case "latency_ms": latency = try readOptionalNumber(&reader)
+      default: try reader.skipValue()
+      }
+    }
+    return Metrics(accuracy: accuracy, latencyMilliseconds: latency)
+  }
+
+  private mutating func readBaseline(_ reader: inout JSONReader) throws(Remark) -> BaselineUpdate {
+    var update = BaselineUpdate()
+    try reader.readObject { (reader, key) throws(Remark) in
+      switch key {
+      case "accuracy": update.accuracy = try readFinite(&reader, key)
+      case "latency_ms": update.latencyMilliseconds = try readFinite(&reader, key)
+      case "features": update.features = try reader.readNull() ? nil : readFeatures(&reader)
+      default: try reader.skipValue()
+      }
+    }
+    return update
+  }
+
+  private func readOptionalNumber(_ reader: inout JSONReader) throws(Remark) -> Double? {
+    try reader.readNull() ? nil : reader.readNumber()
+  }
+
+  /// A baseline that is no number would silence its rule without a word.
+  private func readFinite(_ reader: inout JSONReader, _ key: String) throws(Remark) -> Double? {
+    guard let value = try readOptionalNumber(&reader) else { return nil }
+    guard value.isFinite else { throw reader.failure("\(key) is not finite") }
+    return value
+  }
+
+  private mutating func readFeatures(_ reader: inout JSONReader) throws(Remark) -> FeatureBatch {
+    var names: FeatureNames?
+    var matrix: Matrix?
+    try reader.readObject { (reader, key) throws(Remark) in
+      switch key {
+      case "feature_names": names = try reader.readNull() ? nil : readNames(&reader)
+      case "rows": matrix = try readRows(&reader)
+      default: try reader.skipValue()
+      }
+    }
+    guard let matrix else { throw Remark(.malformed, "no rows") }
+    if let names, names.count != matrix.columns {
+      throw Remark(
+        .shapeMismatch, "\(names.count) feature_names, but rows of \(matrix.columns) values")
+    }
+    return FeatureBatch(names: names, matrix: matrix)
+  }
+
+  private mutating func readNames(_ reader: inout JSONReader) throws(Remark) -> FeatureNames {
+    let start = reader.offset
+    try reader.skipValue()
+    let bytes = UnsafeRawBufferPointer(rebasing: reader.bytes[start..<reader.offset])
+    if let known = names.names(for: bytes) { return known }
+    reader.rewind(to: start)
+    var list: [String] = []
+    try reader.readArray { (reader) throws(Remark) in list.append(try reader.readString()) }
+    guard list.count <= WireLimits.columns else {
+      throw Remark(.tooLarge, "\(list.count) features, at most \(WireLimits.columns) are taken")
+    }
+    guard let parsed = FeatureNames(list) else {
+      let name = FeatureNames.firstDuplicate(in: list) ?? ""
+      throw Remark(.shapeMismatch, "the feature name '\(name.prefix(64))' stands twice")
+    }
+    names.insert(parsed, for: bytes)
+    return parsed
+  }
+
+  /// Rows of equal length; `null` is a missing value, `true` and `false` are 1 and 0.
+  private func readRows(_ reader: inout JSONReader) throws(Remark) -> Matrix {
+    var values: [Double] = []
+    var rows = 0
+    var columns = 0
+    let start = reader.offset
+    try reader.readArray { (reader) throws(Remark) in
+      let before = values.count
+      try reader.readArray { (reader) throws(Remark) in
+        switch try reader.readLiteral() {
+        case .null: values.append(.nan)
+        case .bool(let bool): values.append(bool ? 1 : 0)
+        case nil: values.append(try reader.readNumber())
+        }
+      }
+      let count = values.count - before
+      if rows == 0 {
+        columns = count
+        guard (1...WireLimits.columns).contains(columns) else {
+          throw Remark(.shapeMismatch, "rows of \(columns) values, want 1 to \(WireLimits.columns)")
+        }
+        // Rows are about as long as the first: room for all of them at once, within the frame's limit.
+        let estimate = (reader.bytes.count - start) / max(1, reader.offset - start) + 1
+        values.reserveCapacity(columns * estimate)
+      } else if count != columns {
+        throw Remark(.shapeMismatch, "row 0 has \(columns) values, row \(rows) has \(count)")
+      }
+      rows += 1
+    }
+    guard rows > 0 else { throw Remark(.shapeMismatch, "no rows") }
+    return Matrix(rows: rows, columns: columns, values: values)
+  }
+}

@@ -1,0 +1,69 @@
+import CZeroMQ
+
+/// What a receive brought.
+package enum Receipt: Equatable, Sendable {
+  case nothing
+  case message
+  /// The message had this many frames, more than a ``Multipart`` holds; the rest were dropped.
+  case tooManyFrames(Int)
+}
+
+/// One multipart message in reused slots; its frames are read in place, without a copy.
+///
+/// libzmq keeps messages of up to 33 bytes inside `zmq_msg_t` itself, so a slot must never move:
+/// they live on the heap at a fixed address for as long as this value does. A frame's bytes are
+/// valid until the next receive. They are unaligned; and a small frame that is kept pins libzmq's
+/// 8 KiB receive buffer, so whoever keeps one copies it out.
+package struct Multipart: ~Copyable {
+  /// The most frames a message may have: topic, header, descriptor and 13 tensors.
+  package static var maximumFrames: Int { 16 }
+
+  private let slots: UnsafeMutablePointer<zmq_msg_t>
+  /// The frames of the last message received, at most ``maximumFrames``.
+  package private(set) var frameCount = 0
+
+  package init() {
+    slots = .allocate(capacity: Self.maximumFrames)
+    for index in 0..<Self.maximumFrames { zmq_msg_init(slots + index) }
+  }
+
+  deinit {
+    for index in 0..<Self.maximumFrames { zmq_msg_close(slots + index) }
+    slots.deallocate()
+  }
+
+  /// The bytes of frame `index` (0 ..< ``frameCount``), where libzmq put them.
+  package borrowing func withFrame<Result: ~Copyable, Failure: Error>(
+    _ index: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(index >= 0 && index < frameCount, "frame index out of range")
+    return try body(
+      UnsafeRawBufferPointer(start: zmq_msg_data(slots + index), count: zmq_msg_size(slots + index)))
+  }
+
+  /// The size of all frames held, in bytes.
+  package var byteCount: Int {
+    (0..<frameCount).reduce(0) { $0 + zmq_msg_size(slots + $1) }
+  }
+
+  mutating func receive(from handle: UnsafeMutableRawPointer, flags: CInt) throws(ZeroMQError) -> Receipt {
+    frameCount = 0
+    var received = 0
+    while true {
+      // Past the last slot every frame goes into the last one, so that draining holds one frame.
+      let slot = slots + min(received, Self.maximumFrames - 1)
+      guard zmq_msg_recv(slot, handle, flags) >= 0 else {
+        switch tidemark_zmq_errno() {
+        case EINTR: continue
+        // A message is readable whole or not at all, so this can only be before the first frame.
+        case EAGAIN: return .nothing
+        default: throw .last("zmq_msg_recv")
+        }
+      }
+      received += 1
+      guard zmq_msg_more(slot) != 0 else { break }
+    }
+    frameCount = min(received, Self.maximumFrames)
+    return received > Self.maximumFrames ? .tooManyFrames(received) : .message
+  }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Daemon
+
+@main
+struct Tidemark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tidemark",
+    abstract: "Model monitoring on the wire.",
+    discussion: """
+      Serving processes publish metrics and features over ZeroMQ; tidemark watches each model for \
+      falling accuracy, slow answers and drifting inputs, and publishes alerts and retrain decisions \
+      for whatever acts on them.
+
+      To begin:
+        tidemark demo                      see it work, all in one process
+        tidemark serve                     run with defaults: events in on tcp://127.0.0.1:7410,
+                                           alerts and decisions out on tcp://127.0.0.1:7411
+        tidemark check --config my.yaml    is this configuration right?
+        tidemark replay events.ndjson      what would have been decided?
+
+      Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
+      69 a socket cannot be bound, 71 a failure of the system, 78 wrong configuration.
+      """,
+    version: "0.1.0",
+    subcommands: [Serve.self, Check.self, ReplayCommand.self, Demo.self])
+}
+
+/// The options of every command that reads a configuration.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(name: .shortAndLong, help: "A YAML file. Without one, everything has its default.")
+  var config: String?
+
+  @Flag(
+    name: .customLong("insecure-plaintext"),
+    help: "Allow endpoints that other machines can reach, though nothing on them is encrypted.")
+  var isPlaintextAllowed = false
+
+  /// Reads the file, or prints everything that is wrong with it and ends with status 78.
+  func load() throws -> Configuration {
+    do throws(ConfigurationProblems) {
+      return try Configuration.load(config, allowsPlaintext: isPlaintextAllowed)
+    } catch {
+      Terminal(descriptor: 2).print(error.description)
+      throw ExitCode(ExitStatus.configuration.rawValue)
+    }
+  }
+}
+
+extension ExitStatus {
+  /// Ends the command with this status, unless it is success.
+  func end() throws { if self != .success { throw ExitCode(rawValue) } }
+}
