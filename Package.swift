@@ -13,12 +13,9 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// The tests of one room; `Tests/<name>Tests`.
-func tests(
-  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
-) -> Target {
-  .testTarget(
-    name: name + "Tests", dependencies: dependencies, resources: resources, swiftSettings: strict)
+/// The tests of one room, `Tests/<name>Tests`, with what all tests share.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name + "Tests", dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
 }
 
 let package = Package(
@@ -40,7 +37,7 @@ let package = Package(
     .target(name: "CKernels"),
     room("Statistics", ["CKernels"]),
     room("Detection", ["Statistics"]),
-    room("Monitoring", ["Events", "Detection"]),
+    room("Monitoring", ["Events", "Detection", "Statistics"]),
     room("Decisions", ["Events"]),
     room("Engine", ["Events", "Monitoring", "Decisions"]),
     room(
@@ -55,14 +52,17 @@ let package = Package(
         "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["Events"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("ZeroMQ", ["ZeroMQ", "CZeroMQ"]),
     tests("Wire", ["Wire", "Events"]),
     tests("Statistics", ["Statistics"]),
     tests("Detection", ["Detection", "Statistics"]),
     tests("Monitoring", ["Monitoring", "Events", "Detection"]),
     tests("Decisions", ["Decisions", "Events"]),
-    tests("Engine", ["Engine", "Events", "Monitoring", "Decisions"]),
-    tests("Daemon", ["Daemon", "ZeroMQ", "Events", "Engine"]),
+    tests("Engine", ["Engine", "Events", "Monitoring", "Decisions", "Wire"]),
+    tests(
+      "Daemon",
+      ["Daemon", "ZeroMQ", "Events", "Engine", "Wire", .product(name: "Logging", package: "swift-log")]),
     tests("Tidy", []),
   ],
   swiftLanguageModes: [.v6]

@@ -17,10 +17,12 @@ package struct RetrainTrigger: Sendable {
   /// When a decision is allowed again.
   package var nextAllowed: Timestamp { lastRetrain.advanced(by: policy.minimumTimeBetweenRetrains) }
 
-  /// When the time rule can lead to a decision: due, and no longer held back by the minimum time.
-  package var timeRuleDue: Timestamp {
-    lastRetrain.advanced(by: max(policy.maximumTimeWithoutRetrain, policy.minimumTimeBetweenRetrains))
-  }
+  /// From a retrain to the next that the time rule alone leads to: due, and no longer held back by the
+  /// minimum time.
+  package var period: Duration { max(policy.maximumTimeWithoutRetrain, policy.minimumTimeBetweenRetrains) }
+
+  /// When the time rule can lead to a decision.
+  package var timeRuleDue: Timestamp { lastRetrain.advanced(by: period) }
 
   /// Asks every rule. A decision to retrain sets the clock to `time` and counts as the next ordinal.
   package mutating func evaluate(

@@ -83,10 +83,30 @@ struct ModelState: Sendable {
     evaluate(drift: evidence, cause, &effects)
   }
 
-  /// Evaluates because the deadline has come, at the deadline's own time.
-  mutating func fireDeadline(into effects: inout [Effect]) {
-    let due = deadline
-    let arrival = deadlineArrival
+  /// The most deadlines of one model that fire in one jump of time. With the default policy that is
+  /// 19 years; a jump over more takes the earliest of them as one, and says so.
+  private static let maximumDeadlines = 1_000
+
+  /// Evaluates at the first deadline, which is due before `arrival`.
+  mutating func fireDeadline(before arrival: Timestamp, into effects: inout [Effect]) {
+    let due = nextDeadline(before: modelTime.advanced(by: arrivedAt.duration(to: arrival)), &effects)
+    fire(at: due, arrival: arrivedAt.advanced(by: modelTime.duration(to: due)), &effects)
+  }
+
+  /// Evaluates at every deadline due before the time of an event that arrives now.
+  mutating func fireDeadlines(before time: Timestamp, arrival: Timestamp, into effects: inout [Effect]) {
+    while deadline < time { fire(at: nextDeadline(before: time, &effects), arrival: arrival, &effects) }
+  }
+
+  /// The first deadline, or a later time no more than ``maximumDeadlines`` periods before `time`.
+  private func nextDeadline(before time: Timestamp, _ effects: inout [Effect]) -> Timestamp {
+    let earliest = time.advanced(by: .zero - trigger.period * Self.maximumDeadlines)
+    guard deadline < earliest else { return deadline }
+    effects.append(.account(Remark(.deadlineSkipped)))
+    return earliest
+  }
+
+  private mutating func fire(at due: Timestamp, arrival: Timestamp, _ effects: inout [Effect]) {
     _ = advance(to: due, arrival: arrival)
     evaluate(drift: nil, .timer(due), &effects)
   }

@@ -4,7 +4,8 @@ package import Events
 ///
 /// It has no clock, no I/O and no randomness; the same events at the same times give the same
 /// effects, live and in replay. Before an event is handled, every deadline due before it fires, in
-/// order, at its own time.
+/// order, at its own time: those of all models by the arrival clock, those of the event's own model
+/// by its time as well, so that old events sent in a hurry are judged as they were when new.
 package struct MonitoringEngine: Sendable {
   /// Sources unheard of for this long make room for new ones.
   package static let sourceMemory = Duration.seconds(3600)
@@ -54,7 +55,7 @@ package struct MonitoringEngine: Sendable {
   package mutating func advance(to arrival: Timestamp, into effects: inout [Effect]) {
     now = max(now, arrival)
     while let (deadline, model) = deadlines.first, deadline < now {
-      models[model].fireDeadline(into: &effects)
+      models[model].fireDeadline(before: now, into: &effects)
       deadlines.update(model, to: models[model].deadlineArrival)
     }
   }
@@ -97,8 +98,9 @@ package struct MonitoringEngine: Sendable {
     if case .refused(let remark) = event.body { throw remark }
     let time = eventTime(event.header, into: &effects)
     let index = try modelIndex(of: event.header.model, time: time)
-    if models[index].advance(to: time, arrival: now) { effects.append(.account(Remark(.late))) }
     defer { deadlines.update(index, to: models[index].deadlineArrival) }
+    models[index].fireDeadlines(before: time, arrival: now, into: &effects)
+    if models[index].advance(to: time, arrival: now) { effects.append(.account(Remark(.late))) }
 
     let cause = Cause.event(
       source: event.header.source, id: event.header.id, traceParent: event.header.traceParent)

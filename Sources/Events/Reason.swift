@@ -41,11 +41,13 @@ package enum Reason: String, CaseIterable, Sendable {
   case restarted
   /// Its time was more than 24 h ahead of arrival; arrival was used instead.
   case timeRefused = "time_refused"
+  /// A jump in time passed more than 1,000 deadlines of a model; the earliest were taken as one.
+  case deadlineSkipped = "deadline_skipped"
 
   /// Whether the event was refused, rather than taken with a remark.
   package var isRefusal: Bool {
     switch self {
-    case .late, .gap, .unsequenced, .restarted, .timeRefused: false
+    case .late, .gap, .unsequenced, .restarted, .timeRefused, .deadlineSkipped: false
     default: true
     }
   }

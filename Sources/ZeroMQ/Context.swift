@@ -19,6 +19,11 @@ package struct Context: ~Copyable, Sendable {
     self.storage = storage
   }
 
+  private init(sharing storage: Storage) { self.storage = storage }
+
+  /// Another owner of the same context, for another thread.
+  package func share() -> Context { Context(sharing: storage) }
+
   /// Makes every blocking call on this context's sockets return an error whose
   /// ``ZeroMQError/isTermination`` is true. Callable from any thread; returns at once.
   package func shutdown() { zmq_ctx_shutdown(storage.pointer) }

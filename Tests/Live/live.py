@@ -203,21 +203,27 @@ class Subscriber:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, 100_000)
         self._socket.connect(output)
-        for prefix in prefixes:
+        self._awaited = {"alert"}
+        if any(prefix.startswith("assessment") or not prefix for prefix in prefixes):
+            self._awaited.add("assessment")
+        probes = [f"{kind}/{self.probe}/" for kind in sorted(self._awaited)]
+        for prefix in [*prefixes, *probes]:
             self._socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
-        self._socket.setsockopt(zmq.SUBSCRIBE, f"alert/{self.probe}/".encode())
 
     def settle(self, publisher: Publisher) -> Subscriber:
-        """Until an alert that was made for this subscriber arrives: then its other, earlier
-        subscriptions are in force too."""
+        """Until an alert that was made for this subscriber arrives, and an assessment if it asked
+        for any: then its other, earlier subscriptions are in force too."""
         deadline = time.monotonic() + GIVE_UP_S
+        awaited = set(self._awaited)
         while time.monotonic() < deadline:
             publisher.metrics(self.probe, 0.0)
             publisher.metrics(self.probe, 1.0)
             while (output := self._receive(200)) is not None:
                 if output.event["subject"] == self.probe:
+                    awaited.discard(output.topic.split("/")[0])
+                if not awaited:
                     return self
-        raise AssertionError("a subscriber never got the alert it asked for")
+        raise AssertionError(f"a subscriber never got what it asked for: {awaited}")
 
     def _receive(self, wait_ms: int) -> Output | None:
         deadline = time.monotonic() + wait_ms / 1000

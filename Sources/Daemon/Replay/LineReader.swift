@@ -42,7 +42,7 @@ struct LineReader: ~Copyable {
         line = filled.lowerBound..<newline
         consumed += newline + 1 - filled.lowerBound
         filled = newline + 1..<filled.upperBound
-        return isTooLong ? .tooLong : .line
+        return isTooLong || line.count > maximumBytes ? .tooLong : .line
       }
       if filled.count > maximumBytes {
         isTooLong = true
@@ -54,7 +54,7 @@ struct LineReader: ~Copyable {
         line = filled
         consumed += filled.count
         filled = 0..<0
-        if isTooLong { return .tooLong }
+        if isTooLong || line.count > maximumBytes { return .tooLong }
         return line.isEmpty ? .end : .line
       }
       let moved = try fill()

@@ -18,7 +18,6 @@ struct ServeLoop: ~Copyable {
   private var output: Socket<ExtendedPublisher>
   private var poller = Poller()
   private let ingestSlot: Poller.Slot
-  private let outputSlot: Poller.Slot
   private let stop: StopSignal
   private let clock = ServeClock()
 
@@ -42,7 +41,7 @@ struct ServeLoop: ~Copyable {
     for endpoint in configuration.sockets.output { bound.output.append(try output.bind(endpoint)) }
     for endpoint in configuration.sockets.ingest { bound.ingest.append(try ingest.bind(endpoint)) }
     ingestSlot = poller.add(ingest)
-    outputSlot = poller.add(output)
+    _ = poller.add(output)
     _ = poller.add(stop.wakeup)
     self.ingest = ingest
     self.output = output
@@ -87,7 +86,9 @@ struct ServeLoop: ~Copyable {
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
     while !stop.isRequested {
       _ = try poller.wait(milliseconds: timeout)
-      if poller.isReadable(outputSlot) { try takeSubscriptions() }
+      // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
+      // is sent alerts should be sent the assessments that he subscribed to.
+      try takeSubscriptions()
       if poller.isReadable(ingestSlot) { try takeMessages() }
       effects.removeAll(keepingCapacity: true)
       engine.advance(to: clock.now, into: &effects)

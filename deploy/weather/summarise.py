@@ -208,7 +208,7 @@ def main() -> int:
     print("\n".join(["", *seen_lines(record, lost), *detected_lines(record, data), *fault_lines(record, data),
                      *decided_lines(record), *recovery,
                      "HOW TO GO ON        publish from your own server: README.md has the five lines, and",
-                     "                    deploy/demo/serve_model.py is a whole one."]))
+                     "                    deploy/weather/serve_model.py is a whole one."]))
     checks = (("something was lost", bool(lost)), ("no retrain was decided", not record["decisions"]),
               ("retraining did not help", not better))
     wrong = [text for text, failed in checks if failed]

@@ -1,0 +1,134 @@
+"""Before anything is timed: the daemon and the peer must answer alike, or they do not do one job."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from contestants import Failure, Server, Sockets, closing, subscriber
+from measure import LAST_ALERT, ServerFactory, daemon, endpoints, peer
+
+Event = dict[str, Any]
+Answers = dict[tuple[str, ...], Any]
+
+EVENTS = 2_000
+#: Ids and times of writing differ by design; these are the answers.
+NOT_COMPARED = {"episode_id", "decision_id", "episodes", "opened_at", "issued_at", "next_allowed_retrain"}
+
+
+def stream() -> list[Event]:
+    """Thirty days of three models, one with features, with bad days and nulls."""
+    draw = random.Random(7)
+    names = [f"feature_{index}" for index in range(5)]
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(days=40)
+    baseline = {"feature_names": names, "rows": _rows(draw, 50, 0, 0)}
+    events = [_event(0, start, "baseline", "batches", {"accuracy": 0.9, "features": baseline})]
+    for number in range(1, EVENTS):
+        time = start + dt.timedelta(minutes=21.6 * number)
+        if number % 10 == 0:
+            shift = draw.choice([0, 0, 0, 2.2, 4])
+            rows = _rows(draw, 20, shift, 0.05 if number % 50 == 0 else 0)
+            data: dict[str, Any] = {"feature_names": names, "rows": rows}
+            events.append(_event(number, time, "features", "batches", data))
+        else:
+            data = {"accuracy": round(draw.gauss(0.88, 0.04), 4), "latency_ms": round(draw.gauss(180, 20), 3)}
+            if number % 7 == 0:
+                del data[draw.choice(["accuracy", "latency_ms"])]
+            events.append(_event(number, time, "metrics", draw.choice(["batches", "a", "b"]), data))
+    events.append(_event(EVENTS, start + dt.timedelta(days=31), "metrics", "end", {"accuracy": 0.0}))
+    return events
+
+
+def _rows(draw: random.Random, count: int, shift: float, missing: float) -> list[list[float | None]]:
+    return [
+        [
+            None
+            if draw.random() < missing
+            else draw.gauss(column, 1 + column) + (shift if column == 2 else 0) * 3
+            for column in range(5)
+        ]
+        for _ in range(count)
+    ]
+
+
+def _event(number: int, time: dt.datetime, kind: str, model: str, data: dict[str, Any]) -> Event:
+    return {
+        "specversion": "1.0",
+        "id": f"e-{number}",
+        "source": "check",
+        "type": f"tidemark.{kind}.v1",
+        "subject": model,
+        "time": time.isoformat(),
+        "sequence": str(number + 1),
+        "data": data,
+    }
+
+
+def answers(context: Sockets, make: ServerFactory, events: list[Event]) -> Answers:
+    """Everything published, by what it answers."""
+    with endpoints("ipc") as made:
+        server: Server = make(made)
+        with closing(server.child), subscriber(context, server.output, "") as outputs:
+            publish(context, server.ingest, events)
+            given: Answers = {}
+            while True:
+                if not outputs.poll(10_000):
+                    raise server.child.failure("stopped answering")
+                topic, *_, body = outputs.recv_multipart()
+                answer = json.loads(body)
+                if topic.decode().startswith(LAST_ALERT):
+                    break
+                data = answer["data"]
+                key = (answer["type"], answer["subject"], answer["causationid"], data.get("monitor", ""))
+                given[key] = {name: value for name, value in data.items() if name not in NOT_COMPARED}
+            server.stop()
+    return given
+
+
+def publish(context: Sockets, endpoint: str, events: list[Event]) -> None:
+    socket = context.socket(zmq.XPUB)
+    socket.set(zmq.XPUB_NODROP, 1)
+    socket.set(zmq.LINGER, 10_000)
+    with socket:
+        socket.connect(endpoint)
+        if not socket.poll(10_000):
+            raise Failure("the contestant did not subscribe")
+        socket.recv()
+        for event in events:
+            kind = event["type"].split(".")[1]
+            socket.send_multipart([f"{kind}/{event['subject']}/-/check".encode(), json.dumps(event).encode()])
+
+
+def check(context: Sockets, binary: Path) -> dict[str, int]:
+    """How many answers of each type agreed. Fails with the first that differ."""
+    events = stream()
+    ours, theirs = answers(context, daemon(binary), events), answers(context, peer(), events)
+    if ours.keys() != theirs.keys():
+        only = sorted(ours.keys() ^ theirs.keys())[:5]
+        raise Failure(
+            f"daemon and peer answer different things: {len(ours)} and {len(theirs)}, such as {only}"
+        )
+    counts: dict[str, int] = {}
+    for key, answer in ours.items():
+        if not alike(answer, theirs[key]):
+            raise Failure(f"daemon and peer disagree on {key}:\n  {answer}\n  {theirs[key]}")
+        counts[key[0]] = counts.get(key[0], 0) + 1
+    return counts
+
+
+def alike(left: Any, right: Any) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(alike(left[name], right[name]) for name in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(alike, left, right))
+    if isinstance(left, float) or isinstance(right, float):
+        return (
+            left is not None and right is not None and (math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9))
+        )
+    return bool(left == right)

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Compiles the load and the receive loop, then runs all benchmarks: less than five minutes, loopback only.
+#   bash Tests/Benchmarks/run.sh [--report FILE] [--rounds N] [--only metrics|features|rule] [--scale X] [--binary PATH]
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+programs=$here/.build/c
+
+die() {
+  printf 'run.sh: %s\n' "$1" >&2
+  exit 1
+}
+
+compiler=${CC:-$(command -v clang || command -v cc || true)}
+[ -n "$compiler" ] || die "no C compiler; apt-get install clang"
+if pkg-config --exists libzmq 2>/dev/null; then
+  read -ra flags <<<"$(pkg-config --cflags --libs libzmq)"
+else
+  flags=(-lzmq)
+fi
+mkdir -p "$programs"
+for program in load receive_loop; do
+  "$compiler" -O2 -std=gnu11 -Wall -Wextra "$here/$program.c" -o "$programs/$program" "${flags[@]}" -lm ||
+    die "$program.c does not compile; apt-get install libzmq3-dev"
+done
+
+# The tests' environment if it is there, else any python3 that has what is needed, else one of our own.
+needs='import sys, numpy, zmq; assert sys.version_info >= (3, 11)'
+for python in "$root/.venv/bin/python" "$(command -v python3 || true)" "$here/.build/venv/bin/python" ''; do
+  if [ -z "$python" ] || { [ -x "$python" ] && "$python" -c "$needs" 2>/dev/null; }; then break; fi
+done
+if [ -z "$python" ]; then
+  python3 -m venv "$here/.build/venv" || die "no Python environment; apt-get install python3-venv"
+  "$here/.build/venv/bin/pip" install --quiet numpy pyzmq || die "numpy and pyzmq could not be installed"
+  python=$here/.build/venv/bin/python
+  "$python" -c "$needs" || die "Python 3.11 or later is needed, with numpy and pyzmq"
+fi
+
+exec "$python" -B "$here/run.py" "$@"

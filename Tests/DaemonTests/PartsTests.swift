@@ -1,0 +1,90 @@
+import Events
+import Foundation
+import Logging
+import Testing
+import TestSupport
+
+@testable import Daemon
+
+@Suite struct DurationTextTests {
+  @Test(arguments: [
+    ("90s", 90.0), ("24h", 86_400), ("7d", 604_800), ("1.5h", 5_400), ("250ms", 0.25), ("0s", 0), ("36500d", 3_153_600_000),
+  ]) func isRead(text: String, seconds: Double) {
+    #expect(DurationText.parse(text)?.secondsValue == seconds)
+  }
+
+  @Test(arguments: ["", "s", "90", "-1s", "1 h", "1h30m", "1e9d", "36501d", "nans", "1.2.3s", "٣s", "7 d", "infd"])
+  func isRefused(text: String) { #expect(DurationText.parse(text) == nil) }
+}
+
+@Suite struct SubscriptionTableTests {
+  private func apply(_ table: inout SubscriptionTable, _ flag: UInt8, _ prefix: String) {
+    ([flag] + Array(prefix.utf8)).withUnsafeBytes { table.apply($0) }
+  }
+
+  @Test func prefixesComeAndGo() {
+    var table = SubscriptionTable()
+    let topic = Array("assessment/m/-/n".utf8)
+    #expect(!table.mayWant("assessment") && !table.wants(topic))
+    apply(&table, 1, "assessment/m/")
+    #expect(table.mayWant("assessment") && table.wants(topic) && !table.mayWant("alert"))
+    #expect(!table.wants(Array("assessment/x/-/n".utf8)))
+    apply(&table, 1, "")
+    #expect(table.mayWant("alert"))
+    apply(&table, 0, "")
+    apply(&table, 0, "assessment/m/")
+    #expect(!table.mayWant("assessment"))
+    apply(&table, 9, "assessment/")
+    [UInt8]().withUnsafeBytes { table.apply($0) }
+    #expect(!table.mayWant("assessment"))
+  }
+
+  @Test func moreThanItKeepsCountsAsAll() {
+    var table = SubscriptionTable()
+    for index in 0..<SubscriptionTable.maximumPrefixes { apply(&table, 1, "x\(index)") }
+    #expect(!table.wants(Array("assessment/".utf8)))
+    apply(&table, 1, "one more")
+    #expect(table.wants(Array("assessment/".utf8)))
+  }
+}
+
+@Suite struct LineReaderTests {
+  /// Lines of any length, with and without a last newline, in chunks that a pipe hands over.
+  @Test(arguments: [UInt64(1), 2, 3]) func linesAreWhole(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    let limit = 3 << 20
+    var lines: [String] = []
+    for _ in 0..<200 {
+      let length = [0, 1, 50, 3_000, 1 << 20, limit, limit + 1, 2 * limit].randomElement(using: &random)!
+      lines.append(length > 4_000 && Bool.random(using: &random) ? "" : String(repeating: "x", count: length))
+    }
+    lines.append("last")
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("tm-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: file) }
+    let text = lines.joined(separator: "\n") + (seed % 2 == 0 ? "\n" : "")
+    try Data(text.utf8).write(to: file)
+    let handle = try FileHandle(forReadingFrom: file)
+    var reader = LineReader(descriptor: handle.fileDescriptor, maximumBytes: limit)
+    for (number, line) in lines.enumerated() {
+      let found = try reader.next()
+      #expect(found == (line.utf8.count > limit ? .tooLong : .line), "line \(number) of \(line.utf8.count)")
+      if found == .line { #expect(reader.bytes.count == line.utf8.count, "line \(number)") }
+    }
+    #expect(try reader.next() == .end)
+    #expect(reader.consumed == text.utf8.count)
+  }
+}
+
+@Suite struct AccountTests {
+  @Test func figuresAddUp() {
+    var account = Account(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    for _ in 0..<3 { account.countReceived() }
+    account.enter(Remark(.malformed, "x"), at: Timestamp(nanoseconds: 0))
+    account.enter(Remark(.gap, count: 40, "x"), at: Timestamp(nanoseconds: 0))
+    account.enter(Remark(.late), at: Timestamp(nanoseconds: 0))
+    let metadata = account.metadata.mapValues(\.description)
+    #expect(metadata["received"] == "3" && metadata["rejected"] == "1")
+    #expect(metadata["gap"] == "40" && metadata["late"] == "1" && metadata["malformed"] == "1")
+    #expect(metadata["duplicate"] == nil)
+  }
+}

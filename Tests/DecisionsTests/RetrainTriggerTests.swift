@@ -1,0 +1,120 @@
+import Decisions
+import Events
+import Testing
+import TestSupport
+
+@Suite struct RetrainTriggerTests {
+  private func policy(_ golden: JSON) -> RetrainPolicy {
+    var policy = RetrainPolicy()
+    if let value = golden["accuracy_threshold"].number { policy.accuracyThreshold = value }
+    if let value = golden["drift_threshold"].number { policy.driftThreshold = value }
+    if let value = golden["min_time_between_retrains"].number { policy.minimumTimeBetweenRetrains = .seconds(value) }
+    if let value = golden["max_time_without_retrain"].number { policy.maximumTimeWithoutRetrain = .seconds(value) }
+    let weights = golden["drift_severity_weights"]
+    if let value = weights["low"].number { policy.driftSeverityWeights.low = value }
+    if let value = weights["medium"].number { policy.driftSeverityWeights.medium = value }
+    if let value = weights["high"].number { policy.driftSeverityWeights.high = value }
+    return policy
+  }
+
+  private func breach(_ alerts: JSON) throws -> Breach? {
+    guard let alert = alerts["alerts"].list.first(where: { $0["type"].text == "accuracy_degradation" }) else {
+      return nil
+    }
+    return Breach(
+      current: try #require(alert["current"].number), threshold: try #require(alert["threshold"].number),
+      severity: .high)
+  }
+
+  /// Preset `reference`, the trigger alone, against answers computed in Python. Reason texts are
+  /// held to the golden in the wire's tests and through replay.
+  @Test func golden() throws {
+    let cases = try Golden.reference("trigger")
+    #expect(cases.count == 60)
+    for (number, golden) in cases.enumerated() {
+      var trigger = RetrainTrigger(policy: policy(golden["policy"]), startingAt: Timestamp(nanoseconds: 0))
+      for (index, step) in golden["steps"].list.enumerated() {
+        let context: Comment = "case \(number), step \(index)"
+        let drift = step["drift"]
+        let assessment = trigger.evaluate(
+          at: Timestamp(nanoseconds: Int64((try #require(step["at_s"].number) * 1e9).rounded())),
+          accuracyBreach: try breach(step["alerts"]),
+          drift: .init(
+            isDetected: drift["drift_detected"].flag == true,
+            maximumScore: try #require(drift["max_drift_score"].number),
+            severity: try #require(drift["drift_severity"].text.flatMap(Severity.init))))
+        let expected = step["expect"]
+        #expect(assessment.shouldRetrain == expected["should_retrain"].flag, context)
+        #expect(agree(assessment.severityScore, expected["severity_score"].number), context)
+        #expect(assessment.reasons.count == expected["trigger_reasons"].list.count, context)
+        let constraints = expected["constraints"]
+        #expect(assessment.constraints.accuracyTrigger == constraints["accuracy_trigger"].flag, context)
+        #expect(assessment.constraints.driftTrigger == constraints["drift_trigger"].flag, context)
+        #expect(assessment.constraints.timeTrigger == constraints["time_trigger"].flag, context)
+        #expect(assessment.constraints.isMinimumTimeSatisfied == constraints["min_time_satisfied"].flag, context)
+        #expect(agree(assessment.sinceLastRetrain.secondsValue, expected["time_since_last_retrain"].number), context)
+        let next = Double(assessment.nextAllowedRetrain.nanoseconds) / 1e9
+        #expect(agree(next, expected["next_allowed_retrain"].number), context)
+      }
+    }
+  }
+
+  /// Whenever the time rule is due, evaluating it decides; so a deadline never fires for nothing.
+  @Test func dueTimeRuleAlwaysDecides() {
+    var random = SeededGenerator(seed: 2)
+    for _ in 0..<200 {
+      var policy = RetrainPolicy()
+      policy.minimumTimeBetweenRetrains = .seconds(Int.random(in: 0...100_000, using: &random))
+      policy.maximumTimeWithoutRetrain = .seconds(Int.random(in: 1...100_000, using: &random))
+      var trigger = RetrainTrigger(policy: policy, startingAt: Timestamp(nanoseconds: 0))
+      for ordinal in 1...3 {
+        let due = trigger.timeRuleDue
+        #expect(trigger.evaluate(at: due, accuracyBreach: nil, drift: nil).shouldRetrain)
+        #expect(trigger.lastRetrain == due && trigger.decisions == UInt64(ordinal))
+      }
+    }
+  }
+}
+
+@Suite struct AlertPolicyTests {
+  private func finding(_ violated: Bool, _ severity: Severity = .high) -> Finding {
+    Finding(monitor: .drift, isViolated: violated, severity: severity, value: 0, threshold: 0)
+  }
+
+  @Test func oneEpisodeFromFirstViolationToFirstRecovery() {
+    var policy = AlertPolicy()
+    let script: [(Bool, Severity, AlertTransition.Change?)] = [
+      (false, .low, nil), (true, .medium, .opened), (true, .medium, nil), (true, .high, .updated),
+      (true, .medium, .updated), (false, .low, .resolved), (false, .low, nil), (true, .high, .opened),
+    ]
+    for (second, (violated, severity, change)) in script.enumerated() {
+      let time = Timestamp(nanoseconds: Int64(second))
+      #expect(policy.observe(finding(violated, severity), at: time)?.change == change, "step \(second)")
+    }
+    #expect(policy.openEpisode?.ordinal == 2)
+    #expect(policy.openEpisode?.openedAt == Timestamp(nanoseconds: 7))
+  }
+
+  /// Any findings: transitions open, update, resolve in that order, under one ordinal, revisions rising.
+  @Test(arguments: 1...20) func everyEpisodeIsWellFormed(seed: Int) {
+    var random = SeededGenerator(seed: UInt64(seed))
+    var policy = AlertPolicy()
+    var open: Episode?
+    for step in 0..<500 {
+      let severity = Severity.allCases.randomElement(using: &random)!
+      guard
+        let transition = policy.observe(
+          finding(Bool.random(using: &random), severity), at: Timestamp(nanoseconds: Int64(step)))
+      else { continue }
+      switch (open, transition.change) {
+      case (nil, .opened): #expect(transition.episode.revision == 1)
+      case (let before?, .updated), (let before?, .resolved):
+        #expect(transition.episode.ordinal == before.ordinal && transition.episode.openedAt == before.openedAt)
+        #expect(transition.episode.revision == before.revision + 1)
+      default: Issue.record("seed \(seed), step \(step): \(transition.change) with \(String(describing: open))")
+      }
+      open = transition.change == .resolved ? nil : transition.episode
+      #expect(policy.openEpisode == open)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import Events
+import Testing
+import TestSupport
+
+@testable import Engine
+
+@Suite struct DeadlineQueueTests {
+  /// Against a list that is sorted each time.
+  @Test(arguments: [UInt64(1), 2, 3]) func agreesWithSorting(seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    var queue = DeadlineQueue()
+    var deadlines: [Timestamp] = []
+    #expect(queue.first == nil)
+    for step in 0..<3_000 {
+      let deadline = Timestamp(nanoseconds: Int64.random(in: 0...50, using: &random))
+      if deadlines.isEmpty || Int.random(in: 0..<8, using: &random) == 0 {
+        queue.append(deadline)
+        deadlines.append(deadline)
+      } else {
+        let model = Int.random(in: 0..<deadlines.count, using: &random)
+        queue.update(model, to: deadline)
+        deadlines[model] = deadline
+      }
+      let least = deadlines.enumerated().min { ($0.element, $0.offset) < ($1.element, $1.offset) }!
+      #expect(queue.first?.deadline == least.element && queue.first?.model == least.offset, "step \(step)")
+    }
+  }
+}
