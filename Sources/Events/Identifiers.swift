@@ -86,7 +86,7 @@ package enum TopicSegment {
   }
 
   /// The text that a segment encodes; nil when an escape is broken or the bytes are no UTF-8.
-  package static func decode(_ segment: some Collection<UInt8>) -> String? {
+  package static func decode(_ segment: UnsafeRawBufferPointer) -> String? {
     guard segment.contains(UInt8(ascii: "%")) else { return String(validating: segment, as: UTF8.self) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(segment.count)

@@ -1,6 +1,8 @@
 import Events
 
 /// The context attributes of one CloudEvents 1.0 object, as they are met.
+///
+/// Texts stay where they stand until the event is whole; see ``JSONText`` for how long they are valid.
 struct CloudEvent {
   enum Kind: String {
     case metrics
@@ -8,129 +10,174 @@ struct CloudEvent {
     case baseline
   }
 
-  private var specVersion: String?
-  private var id: String?
-  private var source: String?
-  private(set) var type: String?
-  private var time: String?
-  private var subject: String?
-  private var modelVersion: String?
+  private var specVersion: JSONText?
+  private var id: JSONText?
+  private var source: JSONText?
+  private var type: JSONText?
+  private var time: JSONText?
+  private var subject: JSONText?
+  private var modelVersion: JSONText?
+  private var traceParent: JSONText?
   private var sequence: UInt64?
   private var epoch: UInt64?
-  private var traceParent: String?
   /// Where `data` begins; nil when there is none.
   var dataOffset: Int?
   var body: EventBody?
 
+  var hasType: Bool { type != nil }
+
   /// Takes one attribute; those without meaning here are passed over.
   ///
   /// - Throws: `malformed` for a wrong type, or an attribute that stands twice.
-  mutating func readAttribute(_ key: String, from reader: inout JSONReader) throws(Remark) {
-    switch key {
-    case "specversion": try Self.read(&specVersion, key, &reader)
-    case "id": try Self.read(&id, key, &reader)
-    case "source": try Self.read(&source, key, &reader)
-    case "type": try Self.read(&type, key, &reader)
-    case "time": try Self.read(&time, key, &reader)
-    case "subject": try Self.read(&subject, key, &reader)
-    case "modelversion": try Self.read(&modelVersion, key, &reader)
-    case "traceparent": try Self.read(&traceParent, key, &reader)
-    case "sequence": sequence = try readCount(key, &reader)
-    case "epoch": epoch = try readCount(key, &reader)
-    case "data_base64": throw reader.failure("data_base64 is not taken, want data")
-    default: try reader.skipValue()
+  mutating func readAttribute(_ key: JSONText, from reader: inout JSONReader) throws(Remark) {
+    if key.equals("id") {
+      try Self.read(&id, "id", &reader)
+    } else if key.equals("type") {
+      try Self.read(&type, "type", &reader)
+    } else if key.equals("time") {
+      try Self.read(&time, "time", &reader)
+    } else if key.equals("source") {
+      try Self.read(&source, "source", &reader)
+    } else if key.equals("subject") {
+      try Self.read(&subject, "subject", &reader)
+    } else if key.equals("specversion") {
+      try Self.read(&specVersion, "specversion", &reader)
+    } else if key.equals("modelversion") {
+      try Self.read(&modelVersion, "modelversion", &reader)
+    } else if key.equals("sequence") {
+      sequence = try Self.readCount("sequence", &reader)
+    } else if key.equals("epoch") {
+      epoch = try Self.readCount("epoch", &reader)
+    } else if key.equals("traceparent") {
+      try Self.read(&traceParent, "traceparent", &reader)
+    } else if key.equals("data_base64") {
+      throw reader.failure("data_base64 is not taken, want data")
+    } else {
+      try reader.skipValue()
     }
   }
 
   private static func read(
-    _ attribute: inout String?, _ key: String, _ reader: inout JSONReader
+    _ attribute: inout JSONText?, _ key: StaticString, _ reader: inout JSONReader
   ) throws(Remark) {
     guard attribute == nil else { throw reader.failure("a second \(key)") }
     if try reader.readNull() { return }
-    attribute = try reader.readString()
+    attribute = try reader.readText()
   }
 
   /// A whole number, as a decimal string or a JSON number without fraction or exponent.
-  private func readCount(_ key: String, _ reader: inout JSONReader) throws(Remark) -> UInt64? {
+  private static func readCount(_ key: StaticString, _ reader: inout JSONReader) throws(Remark) -> UInt64? {
     if try reader.readNull() { return nil }
     let start = reader.offset
-    let text: String
+    var text: JSONText
     if reader.peek() == UInt8(ascii: "\"") {
-      text = try reader.readString()
+      text = try reader.readText()
     } else {
       let first = reader.offset
       _ = try reader.readNumber()
-      text = String(decoding: reader.bytes[first..<reader.offset], as: UTF8.self)
+      text = JSONText(bytes: UnsafeRawBufferPointer(rebasing: reader.bytes[first..<reader.offset]), hasEscapes: false)
     }
-    guard !text.isEmpty, text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }), let count = UInt64(text)
-    else {
+    guard let count = text.wholeNumber else {
       reader.rewind(to: start)
       throw reader.failure("\(key) is no whole number")
     }
     return count
   }
 
+  // MARK: Kind
+
   /// - Throws: `unknownKind` or `unsupportedVersion`.
   func kind() throws(Remark) -> Kind {
-    let type = type ?? ""
-    let parts = type.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "tidemark", let kind = Kind(rawValue: String(parts[1])) else {
-      throw Remark(.unknownKind, "'\(type.prefix(64))'")
+    guard let type else { throw Remark(.malformed, "no type") }
+    if type.equals("tidemark.metrics.v1") { return .metrics }
+    if type.equals("tidemark.features.v1") { return .features }
+    if type.equals("tidemark.baseline.v1") { return .baseline }
+    let text = try type.resolved()
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0] == "tidemark", Kind(rawValue: String(parts[1])) != nil else {
+      throw Remark(.unknownKind, "'\(text.prefix(64))'")
     }
-    guard parts[2] == "v1" else { throw Remark(.unsupportedVersion, "'\(type.prefix(64))', want .v1") }
-    return kind
-  }
-
-  /// - Throws: `malformed` for a required attribute that is absent or out of bounds,
-  ///   `unsupportedVersion`, `topicMismatch`.
-  func header(_ topic: Topic) throws(Remark) -> EventHeader {
-    guard let specVersion else { throw Remark(.malformed, "no specversion") }
-    guard specVersion.hasPrefix("1.") else {
-      throw Remark(.unsupportedVersion, "specversion '\(specVersion.prefix(16))', want 1.0")
-    }
-    guard let id, !id.isEmpty else { throw Remark(.malformed, "no id") }
-    guard id.utf8.count <= WireLimits.idBytes else {
-      throw Remark(.malformed, "an id of \(id.utf8.count) bytes, at most \(WireLimits.idBytes) are taken")
-    }
-    guard type != nil else { throw Remark(.malformed, "no type") }
-    let sourceText = try agreed("source", source, topic.source)
-    guard let sourceText else { throw Remark(.malformed, "no source") }
-    guard let source = SourceName(sourceText) else {
-      throw Remark(.malformed, "source of more than \(SourceName.maximumEncodedBytes) bytes, or empty")
-    }
-    guard let modelText = try agreed("model", subject, topic.model) else {
-      throw Remark(.malformed, "no model: neither subject nor the topic names one")
-    }
-    guard let name = ModelName(modelText) else {
-      throw Remark(.malformed, "model of more than \(ModelName.maximumEncodedBytes) bytes, or empty")
-    }
-    let versionText = try agreed("version", modelVersion == "-" ? nil : modelVersion, topic.version)
-    guard let version = versionText.map(ModelVersion.init) ?? ModelVersion.none else {
-      throw Remark(.malformed, "version of more than \(ModelVersion.maximumEncodedBytes) bytes, or empty")
-    }
-    return EventHeader(
-      id: id, source: source, model: ModelKey(name: name, version: version), time: try parsedTime(),
-      sequence: sequence.map { SequenceNumber(epoch: epoch ?? 0, number: $0) }, traceParent: traceParent)
-  }
-
-  private func parsedTime() throws(Remark) -> Timestamp? {
-    guard let time else { return nil }
-    guard let parsed = RFC3339.parse(time) else {
-      throw Remark(.malformed, "time '\(time.prefix(40))', want RFC 3339 between 1678 and 2261")
-    }
-    return parsed
-  }
-
-  /// What topic and body say of one thing; a topic that says nothing leaves it to the body.
-  private func agreed(_ what: String, _ body: String?, _ topic: String?) throws(Remark) -> String? {
-    guard let body, let topic, body != topic else { return body ?? topic }
-    throw Remark(
-      .topicMismatch, "the topic says \(what) '\(topic.prefix(64))', the body '\(body.prefix(64))'")
+    throw Remark(.unsupportedVersion, "'\(text.prefix(64))', want .v1")
   }
 
   /// A topic of another kind than the event's would reach readers who did not ask for it.
   func mismatchedKind(_ topic: Topic) -> Remark? {
     guard let named = topic.kind, let kind = try? kind(), named != kind.rawValue else { return nil }
     return Remark(.topicMismatch, "the topic says kind '\(named.prefix(64))', the type '\(kind.rawValue)'")
+  }
+
+  // MARK: Header
+
+  /// What turns texts into names, each parsed once while a stream repeats it.
+  struct Names {
+    private static func table<Value>() -> InternTable<Value> {
+      InternTable(slots: WireLimits.internedTexts, maximumBytes: 256)
+    }
+    fileprivate var sources: InternTable<SourceName> = table()
+    fileprivate var models: InternTable<ModelName> = table()
+    fileprivate var versions: InternTable<ModelVersion> = table()
+  }
+
+  /// - Throws: `malformed` for a required attribute that is absent or out of bounds,
+  ///   `unsupportedVersion`, `topicMismatch`.
+  func header(_ topic: Topic, _ names: inout Names) throws(Remark) -> EventHeader {
+    guard let specVersion else { throw Remark(.malformed, "no specversion") }
+    if !specVersion.equals("1.0") {
+      let text = try specVersion.resolved()
+      guard text.hasPrefix("1.") else {
+        throw Remark(.unsupportedVersion, "specversion '\(text.prefix(16))', want 1.0")
+      }
+    }
+    guard let id = try id?.resolved(), !id.isEmpty else { throw Remark(.malformed, "no id") }
+    guard id.utf8.count <= WireLimits.idBytes else {
+      throw Remark(.malformed, "an id of \(id.utf8.count) bytes, at most \(WireLimits.idBytes) are taken")
+    }
+    guard type != nil else { throw Remark(.malformed, "no type") }
+    let source = try agreed("source", source, topic.source, &names.sources, limit: SourceName.maximumEncodedBytes) {
+      SourceName($0)
+    }
+    guard let source else { throw Remark(.malformed, "no source") }
+    let name = try agreed("model", subject, topic.model, &names.models, limit: ModelName.maximumEncodedBytes) {
+      ModelName($0)
+    }
+    guard let name else { throw Remark(.malformed, "no model: neither subject nor the topic names one") }
+    let stated = modelVersion.flatMap { $0.equals("-") ? nil : $0 }
+    let version = try agreed("version", stated, topic.version, &names.versions, limit: ModelVersion.maximumEncodedBytes) {
+      ModelVersion($0)
+    }
+    return EventHeader(
+      id: id, source: source, model: ModelKey(name: name, version: version ?? .none), time: try parsedTime(),
+      sequence: sequence.map { SequenceNumber(epoch: epoch ?? 0, number: $0) },
+      traceParent: try traceParent?.resolved())
+  }
+
+  private func parsedTime() throws(Remark) -> Timestamp? {
+    guard let time else { return nil }
+    guard let parsed = RFC3339.parse(time.bytes) else {
+      throw Remark(.malformed, "time '\(try time.resolved().prefix(40))', want RFC 3339 between 1678 and 2261")
+    }
+    return parsed
+  }
+
+  /// What topic and body say of one thing; where one says nothing, the other's word holds.
+  private func agreed<Name: CustomStringConvertible>(
+    _ what: StaticString, _ body: JSONText?, _ topic: String?, _ table: inout InternTable<Name>,
+    limit: Int, _ make: (String) -> Name?
+  ) throws(Remark) -> Name? {
+    func checked(_ text: String) throws(Remark) -> Name {
+      guard let name = make(text) else {
+        throw Remark(.malformed, "a \(what) of more than \(limit) bytes, or none")
+      }
+      return name
+    }
+    guard let body else { return try topic.map { (text) throws(Remark) in try checked(text) } }
+    // An escaped text is rare, and its bytes are not its own.
+    let name =
+      body.hasEscapes
+      ? try checked(body.resolved())
+      : try table.value(for: body.bytes) { () throws(Remark) in try checked(body.resolved()) }
+    guard let topic, name.description != topic else { return name }
+    throw Remark(
+      .topicMismatch, "the topic says \(what) '\(topic.prefix(64))', the body '\(name.description.prefix(64))'")
   }
 }

@@ -1,122 +1,164 @@
 /// A number as JSON writes it, taken apart: digits × 10^exponent.
 struct DecimalNumber {
-  private var isNegative = false
+  private let isNegative: Bool
   /// The first 19 significant digits.
-  private var digits: UInt64 = 0
-  private var exponent = 0
-  /// More than 19 significant digits: `digits` is cut short.
-  private var isCut = false
+  private let digits: UInt64
+  private let exponent: Int
+  /// Whether digits other than zero were cut off behind them.
+  private let isCut: Bool
   /// The offset after the number.
-  private(set) var end: Int
+  let end: Int
 
   /// Nil when no number of RFC 8259's grammar begins at `start`.
   init?(_ bytes: UnsafeRawBufferPointer, from start: Int) {
-    end = start
-    if end < bytes.count, bytes[end] == UInt8(ascii: "-") {
-      isNegative = true
-      end += 1
+    // Locals, so that the loops below keep them in registers.
+    var scan = Scan(bytes: bytes, end: start)
+    isNegative = scan.take(UInt8(ascii: "-"))
+    let integerStart = scan.end
+    scan.takeDigits(fraction: false)
+    guard scan.end > integerStart,
+      scan.end == integerStart + 1 || bytes[integerStart] != UInt8(ascii: "0")
+    else { return nil }
+    if scan.take(UInt8(ascii: ".")) {
+      let fractionStart = scan.end
+      scan.takeDigits(fraction: true)
+      guard scan.end > fractionStart else { return nil }
     }
-    let integerStart = end
-    takeDigits(bytes, scale: 0)
-    guard end > integerStart, end == integerStart + 1 || bytes[integerStart] != UInt8(ascii: "0") else {
-      return nil
+    if scan.end < bytes.count, bytes[scan.end] | 0x20 == UInt8(ascii: "e") {
+      scan.end += 1
+      guard scan.takeExponent() else { return nil }
     }
-    if end < bytes.count, bytes[end] == UInt8(ascii: ".") {
-      end += 1
-      let fractionStart = end
-      takeDigits(bytes, scale: -1)
-      guard end > fractionStart else { return nil }
-    }
-    if end < bytes.count, bytes[end] | 0x20 == UInt8(ascii: "e") {
-      end += 1
-      guard takeExponent(bytes) else { return nil }
-    }
+    digits = scan.digits
+    exponent = scan.exponent
+    isCut = scan.isCut
+    end = scan.end
   }
 
-  private mutating func takeDigits(_ bytes: UnsafeRawBufferPointer, scale: Int) {
-    while end < bytes.count {
-      let digit = bytes[end] &- UInt8(ascii: "0")
-      guard digit < 10 else { return }
+  private struct Scan {
+    let bytes: UnsafeRawBufferPointer
+    var end: Int
+    var digits: UInt64 = 0
+    var exponent = 0
+    var isCut = false
+
+    mutating func take(_ byte: UInt8) -> Bool {
+      guard end < bytes.count, bytes[end] == byte else { return false }
+      end += 1
+      return true
+    }
+
+    mutating func takeDigits(fraction: Bool) {
+      var offset = end
+      var value = digits
       // 19 digits always fit 64 bits.
-      if digits < 1_000_000_000_000_000_000 {
-        digits = digits * 10 + UInt64(digit)
-        exponent += scale
-      } else {
-        isCut = isCut || digit != 0
-        exponent += scale + 1
+      while offset < bytes.count, value < 1_000_000_000_000_000_000 {
+        let digit = bytes[offset] &- UInt8(ascii: "0")
+        guard digit < 10 else { break }
+        value = value &* 10 &+ UInt64(digit)
+        offset += 1
       }
-      end += 1
+      if fraction { exponent -= offset - end }
+      digits = value
+      end = offset
+      while end < bytes.count, bytes[end] &- UInt8(ascii: "0") < 10 {
+        isCut = isCut || bytes[end] != UInt8(ascii: "0")
+        if !fraction { exponent += 1 }
+        end += 1
+      }
+    }
+
+    mutating func takeExponent() -> Bool {
+      let isDown = take(UInt8(ascii: "-"))
+      if !isDown { _ = take(UInt8(ascii: "+")) }
+      let start = end
+      var value = 0
+      while end < bytes.count, bytes[end] &- UInt8(ascii: "0") < 10 {
+        // Any exponent beyond this is zero or infinity, however many digits it has.
+        value = min(value * 10 + Int(bytes[end] &- UInt8(ascii: "0")), 1_000_000)
+        end += 1
+      }
+      exponent += isDown ? -value : value
+      return end > start
     }
   }
 
-  private mutating func takeExponent(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    var isDown = false
-    if end < bytes.count, bytes[end] == UInt8(ascii: "-") || bytes[end] == UInt8(ascii: "+") {
-      isDown = bytes[end] == UInt8(ascii: "-")
-      end += 1
-    }
-    let start = end
-    var value = 0
-    while end < bytes.count, bytes[end] &- UInt8(ascii: "0") < 10 {
-      // Any exponent beyond this is zero or infinity, however many digits it has.
-      value = min(value * 10 + Int(bytes[end] &- UInt8(ascii: "0")), 1_000_000)
-      end += 1
-    }
-    exponent += isDown ? -value : value
-    return end > start
-  }
+  // MARK: Value
 
   /// The nearest double, ties to even.
   ///
-  /// Up to 19 digits and |exponent| ≤ 27, which is what telemetry writes, the exact quotient or
-  /// product by 5^|exponent| (< 2^63) is taken in 128 bits and rounded once; anything else goes
-  /// through the standard library.
+  /// Up to 19 digits and |exponent| ≤ 27 is what telemetry writes. There, 53 bits and |exponent| ≤ 22
+  /// take one exact operation on doubles (Clinger 1990); the rest multiply by a 64-bit power of five
+  /// or reciprocal, which leaves a rounding in doubt once in about 700 (the idea of Lemire 2021); doubt
+  /// and everything else go through the standard library.
   func value(in bytes: UnsafeRawBufferPointer, from start: Int) -> Double {
     guard digits != 0 || isCut else { return isNegative ? -0.0 : 0.0 }
-    if !isCut, abs(exponent) < Self.powersOfFive.count {
-      let magnitude = exponent < 0 ? quotient(-exponent) : product(exponent)
-      return isNegative ? -magnitude : magnitude
+    if let magnitude = isCut ? nil : fastMagnitude { return isNegative ? -magnitude : magnitude }
+    return Double(String(decoding: bytes[start..<end], as: UTF8.self)) ?? .nan
+  }
+
+  private var fastMagnitude: Double? {
+    let power = abs(exponent)
+    guard power < Self.powersOfFive.count else { return nil }
+    if digits <= 1 << 53, power < Self.powersOfTen.count {
+      let value = Double(digits)
+      return exponent < 0 ? value / Self.powersOfTen[power] : value * Self.powersOfTen[power]
     }
-    let text = String(decoding: bytes[start..<end], as: UTF8.self)
-    return Double(text) ?? .nan
-  }
-
-  private static let powersOfFive: [UInt64] = (0...27).map { power in
-    (0..<power).reduce(1) { product, _ in product * 5 }
-  }
-
-  /// digits / 5^power / 2^power, rounded once.
-  private func quotient(_ power: Int) -> Double {
-    let five = Self.powersOfFive[power]
-    let divisorShift = five.leadingZeroBitCount
-    let digitsShift = digits.leadingZeroBitCount
-    let divisor = five << divisorShift
-    // Halved, so that the high word is below the divisor and the quotient fits 64 bits.
-    let high = (digits << digitsShift) >> 1
-    let low = (digits << digitsShift) << 63
-    let (quotient, remainder) = divisor.dividingFullWidth((high, low))
+    let shift = digits.leadingZeroBitCount
+    let normalised = digits << shift
+    let factor = exponent < 0 ? Self.reciprocalsOfFive[power] : Self.powersOfFive[power]
+    let (high, low) = normalised.multipliedFullWidth(by: factor.significand)
+    // high · 2^64 + low, short of the truth by less than 2^64 where the factor was cut.
     return Self.rounded(
-      quotient, sticky: remainder != 0, scale: divisorShift - digitsShift + 1 - 64 - power)
+      high, low, isExact: factor.isExact, scale: 64 - shift + factor.scale + (exponent < 0 ? -power : power))
   }
 
-  /// digits · 5^power · 2^power, rounded once.
-  private func product(_ power: Int) -> Double {
-    let (high, low) = digits.multipliedFullWidth(by: Self.powersOfFive[power])
-    guard high != 0 else { return Self.rounded(low, sticky: false, scale: power) }
+  /// significand · 2^scale, the significand's highest bit set.
+  private struct Factor {
+    var significand: UInt64
+    var scale: Int
+    var isExact: Bool
+  }
+
+  private static let powersOfTen: [Double] = (0...22).map { power in
+    (0..<power).reduce(1.0) { product, _ in product * 10 }
+  }
+
+  private static func power(_ exponent: Int) -> UInt64 { (0..<exponent).reduce(1) { product, _ in product * 5 } }
+
+  /// 5^0 to 5^27, the last below 2^63: exact.
+  private static let powersOfFive: [Factor] = (0...27).map { exponent in
+    let five = power(exponent)
+    let shift = five.leadingZeroBitCount
+    return Factor(significand: five << shift, scale: -shift, isExact: true)
+  }
+
+  /// 2^(63 + b) / 5^p, b the bits of 5^p, cut to 64 bits.
+  private static let reciprocalsOfFive: [Factor] = (0...27).map { exponent in
+    // 5^0 is a power of two, of which the reciprocal would have 65 bits.
+    guard exponent > 0 else { return Factor(significand: 1 << 63, scale: -63, isExact: true) }
+    let five = power(exponent)
+    let bits = 64 - five.leadingZeroBitCount
+    let quotient = (UInt128(1) << UInt128(63 + bits)) / UInt128(five)
+    return Factor(significand: UInt64(quotient), scale: -(63 + bits), isExact: false)
+  }
+
+  /// (high · 2^64 + low) · 2^(scale − 64) to 53 bits, or nil when bits that are not known decide.
+  /// The result is normal: 19 digits and 10^27 reach nowhere near the ends of the exponent's range.
+  private static func rounded(_ high: UInt64, _ low: UInt64, isExact: Bool, scale: Int) -> Double? {
     let shift = high.leadingZeroBitCount
-    let top = shift == 0 ? high : high << shift | low >> (64 - shift)
-    return Self.rounded(top, sticky: low << shift != 0, scale: power + 64 - shift)
-  }
-
-  /// significand · 2^scale with the bits below it known to be zero or not; the result is normal,
-  /// since 19 digits and 5^27 reach nowhere near the ends of the exponent's range.
-  private static func rounded(_ significand: UInt64, sticky: Bool, scale: Int) -> Double {
-    let shift = significand.leadingZeroBitCount
-    let wide = significand << shift
-    // 53 bits are kept, 11 dropped.
+    let wide = shift == 0 ? high : high << shift | low >> (64 - shift)
+    let rest = shift == 0 ? low : low << shift
     var kept = wide >> 11
     let dropped = wide & 0x7ff
-    if dropped > 0x400 || dropped == 0x400 && (sticky || kept & 1 == 1) { kept += 1 }
-    return Double(sign: .plus, exponent: scale - shift + 11, significand: Double(kept))
+    if isExact {
+      if dropped > 0x400 || dropped == 0x400 && (rest != 0 || kept & 1 == 1) { kept += 1 }
+    } else {
+      // The truth is up to two units of `wide` higher.
+      if (0x3fe...0x400).contains(dropped) { return nil }
+      if dropped > 0x400 { kept += 1 }
+    }
+    let carry = Int(kept >> 53)
+    let exponent = scale - shift + 63 + carry
+    return Double(bitPattern: UInt64(exponent + 1_023) << 52 | kept >> UInt64(carry) & (1 << 52 - 1))
   }
 }

@@ -37,12 +37,12 @@ struct JSONReader {
 
   /// Reads an object, handing each key to `member`, which consumes the value.
   mutating func readObject(
-    _ member: (inout JSONReader, String) throws(Remark) -> Void
+    _ member: (inout JSONReader, JSONText) throws(Remark) -> Void
   ) throws(Remark) {
     try expect(UInt8(ascii: "{"))
     if take(UInt8(ascii: "}")) { return }
     repeat {
-      let key = try readString()
+      let key = try readText()
       try expect(UInt8(ascii: ":"))
       try member(&self, key)
     } while take(UInt8(ascii: ","))
@@ -89,7 +89,7 @@ struct JSONReader {
           if isObject { try skipKey() }
           continue
         }
-      case UInt8(ascii: "\""): try skipString()
+      case UInt8(ascii: "\""): _ = try readText()
       default: try skipScalar(byte)
       }
       // A value has ended: close what ends with it, or go on to the next one of the same level.
@@ -107,22 +107,8 @@ struct JSONReader {
 
   private mutating func skipKey() throws(Remark) {
     guard peek() == UInt8(ascii: "\"") else { throw failure("want a key") }
-    try skipString()
+    _ = try readText()
     try expect(UInt8(ascii: ":"))
-  }
-
-  private mutating func skipString() throws(Remark) {
-    offset += 1
-    while offset < bytes.count {
-      let byte = bytes[offset]
-      if byte == UInt8(ascii: "\"") {
-        offset += 1
-        return
-      }
-      guard byte >= 0x20 else { throw failure("control character in a string") }
-      offset += byte == UInt8(ascii: "\\") ? 2 : 1
-    }
-    throw failure("a string does not end")
   }
 
   private mutating func skipScalar(_ first: UInt8) throws(Remark) {
@@ -169,83 +155,30 @@ struct JSONReader {
     offset += count
   }
 
-  /// Consumes a string; escapes are resolved, and anything but valid UTF-8 is refused.
-  mutating func readString() throws(Remark) -> String {
+  /// Consumes a string and leaves it where it stands.
+  mutating func readText() throws(Remark) -> JSONText {
     guard peek() == UInt8(ascii: "\"") else { throw failure("want a string") }
     let start = offset + 1
     var end = start
-    while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\"),
-      bytes[end] >= 0x20
-    { end += 1 }
-    guard end < bytes.count, bytes[end] == UInt8(ascii: "\"") else { return try readEscapedString() }
-    guard let text = String(validating: bytes[start..<end], as: UTF8.self) else {
-      throw failure("a string is not UTF-8")
-    }
-    offset = end + 1
-    return text
-  }
-
-  private mutating func readEscapedString() throws(Remark) -> String {
-    offset += 1
-    var text: [UInt8] = []
-    while offset < bytes.count {
-      let byte = bytes[offset]
-      offset += 1
-      switch byte {
-      case UInt8(ascii: "\""):
-        guard let string = String(validating: text, as: UTF8.self) else {
-          throw failure("a string is not UTF-8")
-        }
-        return string
-      case UInt8(ascii: "\\"): try readEscape(into: &text)
-      case 0..<0x20: throw failure("control character in a string")
-      default: text.append(byte)
+    var hasEscapes = false
+    while end < bytes.count {
+      let byte = bytes[end]
+      if byte == UInt8(ascii: "\"") {
+        offset = end + 1
+        return JSONText(bytes: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), hasEscapes: hasEscapes)
       }
+      guard byte >= 0x20 else { throw failure("control character in a string") }
+      if byte == UInt8(ascii: "\\") {
+        hasEscapes = true
+        end += 1
+      }
+      end += 1
     }
     throw failure("a string does not end")
   }
 
-  private mutating func readEscape(into text: inout [UInt8]) throws(Remark) {
-    guard offset < bytes.count else { throw failure("a string does not end") }
-    let byte = bytes[offset]
-    offset += 1
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
-    case UInt8(ascii: "b"): text.append(0x08)
-    case UInt8(ascii: "f"): text.append(0x0c)
-    case UInt8(ascii: "n"): text.append(0x0a)
-    case UInt8(ascii: "r"): text.append(0x0d)
-    case UInt8(ascii: "t"): text.append(0x09)
-    case UInt8(ascii: "u"):
-      var code = try readHex()
-      if code & 0xfc00 == 0xd800 {
-        // A surrogate pair, or nothing at all: a lone surrogate is no character.
-        guard offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
-          bytes[offset + 1] == UInt8(ascii: "u")
-        else { throw failure("a lone surrogate") }
-        offset += 2
-        let low = try readHex()
-        guard low & 0xfc00 == 0xdc00 else { throw failure("a lone surrogate") }
-        code = 0x10000 + (code & 0x3ff) << 10 + (low & 0x3ff)
-      }
-      guard let scalar = Unicode.Scalar(code) else { throw failure("a lone surrogate") }
-      text.append(contentsOf: String(scalar).utf8)
-    default: throw failure("an unknown escape")
-    }
-  }
-
-  private mutating func readHex() throws(Remark) -> UInt32 {
-    guard offset + 4 <= bytes.count else { throw failure("a string does not end") }
-    var value: UInt32 = 0
-    for index in offset..<offset + 4 {
-      guard let digit = Character(Unicode.Scalar(bytes[index])).hexDigitValue else {
-        throw failure("want four hexadecimal digits")
-      }
-      value = value << 4 | UInt32(digit)
-    }
-    offset += 4
-    return value
-  }
+  /// Consumes a string; escapes are resolved, and anything but valid UTF-8 is refused.
+  mutating func readString() throws(Remark) -> String { try readText().resolved() }
 
   /// Consumes a number, correctly rounded; beyond the range of a double it is an infinity.
   mutating func readNumber() throws(Remark) -> Double {

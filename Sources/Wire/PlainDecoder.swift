@@ -6,7 +6,10 @@ package import Events
 /// and the rest is refused, the event bears the refusal, so that its sequence number still counts.
 package struct PlainDecoder {
   let limits: WireLimits
-  private var names = FeatureNamesCache()
+  private var names = CloudEvent.Names()
+  private var topics = InternTable<Topic>(slots: WireLimits.internedTexts, maximumBytes: WireLimits.topicBytes)
+  private var nameLists = InternTable<FeatureNames>(
+    slots: WireLimits.internedNameLists, maximumBytes: WireLimits.internedNameListBytes)
 
   package init(limits: WireLimits = WireLimits()) { self.limits = limits }
 
@@ -21,20 +24,21 @@ package struct PlainDecoder {
     guard body.count <= limits.frameBytes, size <= limits.messageBytes else {
       throw Remark(.tooLarge, "\(size) bytes, at most \(limits.frameBytes) a frame are taken")
     }
-    let topic = try topic.map(Topic.init(parsing:)) ?? Topic()
+    var parts = Topic()
+    if let topic { parts = try topics.value(for: topic) { () throws(Remark) in try Topic(parsing: topic) } }
     guard body.first == UInt8(ascii: "{") else { throw Remark(.malformed, "the body is no JSON object") }
 
     var reader = JSONReader(body)
     var envelope = CloudEvent()
     try reader.readObject { (reader, key) throws(Remark) in
-      guard key == "data" else {
+      guard key.equals("data") else {
         try envelope.readAttribute(key, from: &reader)
         return
       }
       guard envelope.dataOffset == nil else { throw reader.failure("a second data") }
       envelope.dataOffset = reader.offset
       // With the type known, data is read where it stands; otherwise it is passed over, and read after.
-      if envelope.type == nil {
+      if !envelope.hasType {
         try reader.skipValue()
       } else {
         envelope.body = try decodeData(of: envelope, &reader)
@@ -42,8 +46,8 @@ package struct PlainDecoder {
     }
     try reader.expectEnd()
 
-    let header = try envelope.header(topic)
-    if let remark = envelope.mismatchedKind(topic) { return Event(header: header, body: .refused(remark)) }
+    let header = try envelope.header(parts, &names)
+    if let remark = envelope.mismatchedKind(parts) { return Event(header: header, body: .refused(remark)) }
     if envelope.body == nil {
       reader.rewind(to: envelope.dataOffset ?? 0)
       envelope.body = try decodeData(of: envelope, &reader)
@@ -80,10 +84,12 @@ package struct PlainDecoder {
     var accuracy: Double?
     var latency: Double?
     try reader.readObject { (reader, key) throws(Remark) in
-      switch key {
-      case "accuracy": accuracy = try readOptionalNumber(&reader)
-      case "latency_ms": latency = try readOptionalNumber(&reader)
-      default: try reader.skipValue()
+      if key.equals("accuracy") {
+        accuracy = try readOptionalNumber(&reader)
+      } else if key.equals("latency_ms") {
+        latency = try readOptionalNumber(&reader)
+      } else {
+        try reader.skipValue()
       }
     }
     return Metrics(accuracy: accuracy, latencyMilliseconds: latency)
@@ -92,11 +98,14 @@ package struct PlainDecoder {
   private mutating func readBaseline(_ reader: inout JSONReader) throws(Remark) -> BaselineUpdate {
     var update = BaselineUpdate()
     try reader.readObject { (reader, key) throws(Remark) in
-      switch key {
-      case "accuracy": update.accuracy = try readFinite(&reader, key)
-      case "latency_ms": update.latencyMilliseconds = try readFinite(&reader, key)
-      case "features": update.features = try reader.readNull() ? nil : readFeatures(&reader)
-      default: try reader.skipValue()
+      if key.equals("accuracy") {
+        update.accuracy = try readFinite(&reader, "accuracy")
+      } else if key.equals("latency_ms") {
+        update.latencyMilliseconds = try readFinite(&reader, "latency_ms")
+      } else if key.equals("features") {
+        update.features = try reader.readNull() ? nil : readFeatures(&reader)
+      } else {
+        try reader.skipValue()
       }
     }
     return update
@@ -107,7 +116,7 @@ package struct PlainDecoder {
   }
 
   /// A baseline that is no number would silence its rule without a word.
-  private func readFinite(_ reader: inout JSONReader, _ key: String) throws(Remark) -> Double? {
+  private func readFinite(_ reader: inout JSONReader, _ key: StaticString) throws(Remark) -> Double? {
     guard let value = try readOptionalNumber(&reader) else { return nil }
     guard value.isFinite else { throw reader.failure("\(key) is not finite") }
     return value
@@ -117,10 +126,12 @@ package struct PlainDecoder {
     var names: FeatureNames?
     var matrix: Matrix?
     try reader.readObject { (reader, key) throws(Remark) in
-      switch key {
-      case "feature_names": names = try reader.readNull() ? nil : readNames(&reader)
-      case "rows": matrix = try readRows(&reader)
-      default: try reader.skipValue()
+      if key.equals("feature_names") {
+        names = try reader.readNull() ? nil : readNames(&reader)
+      } else if key.equals("rows") {
+        matrix = try readRows(&reader)
+      } else {
+        try reader.skipValue()
       }
     }
     guard let matrix else { throw Remark(.malformed, "no rows") }
@@ -135,19 +146,21 @@ package struct PlainDecoder {
     let start = reader.offset
     try reader.skipValue()
     let bytes = UnsafeRawBufferPointer(rebasing: reader.bytes[start..<reader.offset])
-    if let known = names.names(for: bytes) { return known }
-    reader.rewind(to: start)
+    return try nameLists.value(for: bytes) { () throws(Remark) in try Self.parseNames(bytes) }
+  }
+
+  private static func parseNames(_ bytes: UnsafeRawBufferPointer) throws(Remark) -> FeatureNames {
+    var reader = JSONReader(bytes)
     var list: [String] = []
     try reader.readArray { (reader) throws(Remark) in list.append(try reader.readString()) }
     guard list.count <= WireLimits.columns else {
       throw Remark(.tooLarge, "\(list.count) features, at most \(WireLimits.columns) are taken")
     }
-    guard let parsed = FeatureNames(list) else {
+    guard let names = FeatureNames(list) else {
       let name = FeatureNames.firstDuplicate(in: list) ?? ""
       throw Remark(.shapeMismatch, "the feature name '\(name.prefix(64))' stands twice")
     }
-    names.insert(parsed, for: bytes)
-    return parsed
+    return names
   }
 
   /// Rows of equal length; `null` is a missing value, `true` and `false` are 1 and 0.

@@ -7,10 +7,11 @@ package enum RFC3339 {
   /// Digits of a second beyond the ninth are dropped. A leap second is the second after it.
   package static func parse(_ text: String) -> Timestamp? {
     var text = text
-    return text.withUTF8 { bytes in parse(bytes) }
+    return text.withUTF8 { parse(UnsafeRawBufferPointer($0)) }
   }
 
-  private static func parse(_ text: UnsafeBufferPointer<UInt8>) -> Timestamp? {
+  /// As ``parse(_:)-(String)``, from UTF-8 bytes.
+  static func parse(_ text: UnsafeRawBufferPointer) -> Timestamp? {
     func number(_ start: Int, _ count: Int) -> Int? {
       var value = 0
       for index in start..<start + count {

@@ -15,18 +15,17 @@ struct Topic {
     guard bytes.count <= WireLimits.topicBytes else {
       throw Remark(.malformed, "a topic of \(bytes.count) bytes, at most \(WireLimits.topicBytes) are taken")
     }
-    let parts = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    guard parts.count <= 4 else { throw Remark(.malformed, "a topic of \(parts.count) parts, want 4") }
-    func text(_ index: Int) throws(Remark) -> String? {
-      guard index < parts.count else { return nil }
-      guard let text = TopicSegment.decode(parts[index]) else {
-        throw Remark(.malformed, "part \(index) of the topic is not percent-encoded UTF-8")
+    var parts: [String?] = []
+    var start = 0
+    for end in 0...bytes.count where end == bytes.count || bytes[end] == UInt8(ascii: "/") {
+      guard let text = TopicSegment.decode(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) else {
+        throw Remark(.malformed, "part \(parts.count) of the topic is not percent-encoded UTF-8")
       }
-      return text.isEmpty || text == "-" ? nil : text
+      parts.append(text.isEmpty || text == "-" ? nil : text)
+      start = end + 1
     }
-    kind = try text(0)
-    model = try text(1)
-    version = try text(2)
-    source = try text(3)
+    guard parts.count <= 4 else { throw Remark(.malformed, "a topic of \(parts.count) parts, want 4") }
+    parts += [String?](repeating: nil, count: 4 - parts.count)
+    (kind, model, version, source) = (parts[0], parts[1], parts[2], parts[3])
   }
 }

@@ -13,9 +13,11 @@ package struct WireLimits: Sendable, Equatable {
   package static let idBytes = 256
   /// Nesting of a JSON value; CloudEvents with feature rows need 4.
   package static let jsonDepth = 64
-  /// Lists of feature names kept to be shared by the batches that repeat them, and their bytes.
-  package static let cachedNameLists = 1_024
-  package static let cachedNameBytes = 16 << 20
+  /// Names, sources and topics kept to be shared by the events that repeat them, at most 256 bytes each.
+  static let internedTexts = 4_096
+  /// Lists of feature names kept likewise, at most 64 KiB of text each: 16 MiB.
+  static let internedNameLists = 256
+  static let internedNameListBytes = 64 << 10
 
   package init() {}
 }

@@ -54,7 +54,7 @@ import TestSupport
     var random = SeededGenerator(seed: seed)
     let limit = 3 << 20
     var lines: [String] = []
-    for _ in 0..<200 {
+    for _ in 0..<30 {
       let length = [0, 1, 50, 3_000, 1 << 20, limit, limit + 1, 2 * limit].randomElement(using: &random)!
       lines.append(length > 4_000 && Bool.random(using: &random) ? "" : String(repeating: "x", count: length))
     }
