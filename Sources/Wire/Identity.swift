@@ -50,14 +50,17 @@ enum Identity {
       var part = part
       part.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
     }
-    var text = prefix
-    text.reserveCapacity(prefix.utf8.count + 40)
-    for byte in hash.finalize().prefix(20) {
-      text.unicodeScalars.append(hex[Int(byte >> 4)])
-      text.unicodeScalars.append(hex[Int(byte & 15)])
+    let digest = hash.finalize()
+    return String(unsafeUninitializedCapacity: prefix.utf8.count + 40) { buffer in
+      var count = buffer.update(fromContentsOf: prefix.utf8)
+      for byte in digest.prefix(20) {
+        buffer[count] = hex[Int(byte >> 4)]
+        buffer[count + 1] = hex[Int(byte & 15)]
+        count += 2
+      }
+      return count
     }
-    return text
   }
 
-  private static let hex = Array("0123456789abcdef".unicodeScalars)
+  private static let hex = Array("0123456789abcdef".utf8)
 }

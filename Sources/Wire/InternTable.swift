@@ -26,7 +26,9 @@ struct InternTable<Value> {
     for bytes: UnsafeRawBufferPointer, parse: () throws(Remark) -> Value
   ) throws(Remark) -> Value {
     let slot = Self.hash(bytes) & (entries.count - 1)
-    if let entry = entries[slot], entry.bytes.count == bytes.count, entry.bytes.elementsEqual(bytes) {
+    if let entry = entries[slot], entry.bytes.count == bytes.count,
+      entry.bytes.withUnsafeBufferPointer({ $0.isEmpty || bytes.hasSameBytes(as: $0.baseAddress!) })
+    {
       return entry.value
     }
     let value = try parse()

@@ -162,6 +162,11 @@ struct JSONReader {
     var end = start
     var hasEscapes = false
     while end < bytes.count {
+      // Eight bytes at a time, as long as all of them stand for themselves.
+      while end + 8 <= bytes.count, !bytes.loadUnaligned(fromByteOffset: end, as: UInt64.self).endsPlainText {
+        end += 8
+      }
+      guard end < bytes.count else { break }
       let byte = bytes[end]
       if byte == UInt8(ascii: "\"") {
         offset = end + 1
@@ -199,5 +204,18 @@ struct JSONReader {
     let value = number.value(in: bytes, from: offset)
     offset = number.end
     return value
+  }
+}
+
+extension UInt64 {
+  /// Whether one of these eight bytes is a quote, a backslash or a control character: for each, a byte
+  /// that equals it becomes 0 under exclusive or, and subtracting 1 from 0 borrows into its high bit.
+  fileprivate var endsPlainText: Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    let quote = self ^ (ones &* UInt64(UInt8(ascii: "\"")))
+    let backslash = self ^ (ones &* UInt64(UInt8(ascii: "\\")))
+    let found = ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+    return (found | ((self &- (ones &* 0x20)) & ~self)) & highs != 0
   }
 }

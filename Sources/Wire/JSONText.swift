@@ -1,5 +1,21 @@
 import Events
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+extension UnsafeRawBufferPointer {
+  /// Whether as many bytes as these stand at `other`.
+  func hasSameBytes(as other: UnsafeRawPointer) -> Bool {
+    guard let baseAddress else { return true }
+    return memcmp(baseAddress, other, count) == 0
+  }
+}
+
 /// A JSON string where it stands: the bytes between its quotes, escapes not yet resolved.
 ///
 /// Valid as long as the bytes it was read from.
@@ -10,8 +26,7 @@ struct JSONText {
   /// Whether the text is `word`, which must be ASCII.
   func equals(_ word: StaticString) -> Bool {
     guard !hasEscapes else { return (try? resolved()) == word.description }
-    return bytes.count == word.utf8CodeUnitCount
-      && bytes.elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+    return bytes.count == word.utf8CodeUnitCount && bytes.hasSameBytes(as: UnsafeRawPointer(word.utf8Start))
   }
 
   /// The text with escapes resolved.
