@@ -13,7 +13,14 @@ typedef long long mask __attribute__((vector_size(LANES * sizeof(double))));
 typedef double unaligned_lanes
     __attribute__((vector_size(LANES * sizeof(double)), aligned(1), may_alias));
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+/* The resolver of target_clones runs before the sanitizer is set up, and would be instrumented. */
+#define ONE_TARGET
+#endif
+#endif
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(ONE_TARGET)
 #define WIDEST \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -122,5 +129,51 @@ void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
       fold_remainder(tile + whole, height, columns, columns - whole, moments.count + whole,
                      moments.mean + whole, moments.m2 + whole, moments.min + whole,
                      moments.max + whole);
+  }
+}
+
+/* Folds the sums of `rows` (1 to TILE_ROWS) rows of LANES columns. */
+INLINE void sum_tile(const double *values, size_t rows, size_t row_stride, double *count, double *sum) {
+  const lanes zero = {0};
+  lanes total = zero, probe = zero, n = zero + (double)rows;
+  for (size_t r = 0; r < rows; r++) {
+    lanes x = LOAD(values + r * row_stride);
+    total += x;
+    probe += x - x;
+  }
+  if (!all_zero(&probe)) {
+    n = zero, total = zero;
+    for (size_t r = 0; r < rows; r++) {
+      lanes x = LOAD(values + r * row_stride);
+      mask present = (x - x) == zero;
+      total += (lanes)((mask)x & present);
+      n += (lanes)((mask)(zero + 1.0) & present);
+    }
+  }
+  STORE(count, LOAD(count) + n);
+  STORE(sum, LOAD(sum) + total);
+}
+
+WIDEST
+void tidemark_sum_columns(const double *values, size_t rows, size_t columns, double *count,
+                          double *sum) {
+  const size_t whole = columns - columns % LANES, width = columns - whole;
+  for (size_t first = 0; first < rows; first += TILE_ROWS) {
+    const size_t height = rows - first < TILE_ROWS ? rows - first : TILE_ROWS;
+    const double *tile = values + first * columns;
+    if (height == TILE_ROWS) {
+      for (size_t c = 0; c < whole; c += LANES)
+        sum_tile(tile + c, TILE_ROWS, columns, count + c, sum + c);
+    } else {
+      for (size_t c = 0; c < whole; c += LANES)
+        sum_tile(tile + c, height, columns, count + c, sum + c);
+    }
+    if (width == 0) continue;
+    /* The columns beyond the last whole block, in a block whose other lanes are zero. */
+    double block[TILE_ROWS * LANES] = {0}, counts[LANES] = {0}, sums[LANES] = {0};
+    for (size_t r = 0; r < height; r++)
+      memcpy(block + r * LANES, tile + whole + r * columns, width * sizeof(double));
+    sum_tile(block, height, LANES, counts, sums);
+    for (size_t c = 0; c < width; c++) count[whole + c] += counts[c], sum[whole + c] += sums[c];
   }
 }

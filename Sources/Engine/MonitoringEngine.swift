@@ -18,10 +18,12 @@ package struct MonitoringEngine: Sendable {
   private var modelIndex: [ModelKey: Int] = [:]
   private var sources: [SourceName: SourceLedger] = [:]
   /// A purge reads every source, so a flood of new ones may not ask for it each time.
-  private var nextSourcePurge = Timestamp(nanoseconds: .min)
+  private var nextSourcePurge = Timestamp.min
   private var deadlines = DeadlineQueue()
+  /// When the first event arrived, or time was first told.
+  private var start = Timestamp.max
   /// Arrival time never goes back.
-  private var now = Timestamp(nanoseconds: .min)
+  private var now = Timestamp.min
 
   package init(settings: EngineSettings) { self.settings = settings }
 
@@ -53,6 +55,7 @@ package struct MonitoringEngine: Sendable {
 
   /// Fires every deadline due before `arrival`.
   package mutating func advance(to arrival: Timestamp, into effects: inout [Effect]) {
+    if start == .max { start = arrival }
     now = max(now, arrival)
     while let (deadline, model) = deadlines.first, deadline < now {
       models[model].fireDeadline(before: now, into: &effects)
@@ -64,20 +67,18 @@ package struct MonitoringEngine: Sendable {
 
   private mutating func enterSource(_ header: EventHeader, into effects: inout [Effect]) throws(Remark) {
     let id = stableHash(header.id)
-    let remark: Remark?
-    if let place = sources.index(forKey: header.source) {
-      remark = sources.values[place].enter(header.sequence, id: id, at: now)
-    } else {
-      try makeRoomForSource()
-      var ledger = SourceLedger(at: now)
-      remark = ledger.enter(header.sequence, id: id, at: now)
-      sources[header.source] = ledger
+    do throws(Remark) {
+      if let place = sources.index(forKey: header.source) {
+        try sources.values[place].enter(header.sequence, id: id, at: now, start: start, into: &effects)
+      } else {
+        try makeRoomForSource()
+        var ledger = SourceLedger(at: now)
+        try ledger.enter(header.sequence, id: id, at: now, start: start, into: &effects)
+        sources[header.source] = ledger
+      }
+    } catch {
+      throw Remark(error.reason, "\(header.source) \(header.id): \(error.detail)")
     }
-    guard let remark else { return }
-    guard !remark.reason.isRefusal else {
-      throw Remark(remark.reason, "\(header.source) \(header.id): \(remark.detail)")
-    }
-    effects.append(.account(remark))
   }
 
   private mutating func makeRoomForSource() throws(Remark) {

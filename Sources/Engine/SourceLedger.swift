@@ -20,35 +20,47 @@ struct SourceLedger: Sendable {
 
   init(at arrival: Timestamp) { lastHeard = arrival }
 
-  /// Enters an event.
+  /// Enters an event; remarks about it become effects.
   ///
-  /// - Parameter id: a 64-bit hash of the event's id.
-  /// - Returns: what is to be remarked; a refusal means that the event is not to be handled.
-  mutating func enter(_ sequence: SequenceNumber?, id: UInt64, at arrival: Timestamp) -> Remark? {
+  /// - Parameters:
+  ///   - id: a 64-bit hash of the event's id.
+  ///   - start: when the engine heard its first event. An epoch that began later is accounted from its
+  ///     number 1, an older one from the first number that is heard.
+  /// - Throws: `duplicate` or `staleEpoch`: the event is not to be handled.
+  mutating func enter(
+    _ sequence: SequenceNumber?, id: UInt64, at arrival: Timestamp, start: Timestamp,
+    into effects: inout [Effect]
+  ) throws(Remark) {
     guard let sequence else {
       lastHeard = arrival
-      return remember(id) ? Remark(.unsequenced) : Remark(.duplicate, "this id was among the last")
+      guard remember(id) else { throw Remark(.duplicate, "this id was among the last") }
+      effects.append(.account(Remark(.unsequenced)))
+      return
     }
-    guard let last = position else {
-      // Accounted from the first message of its epoch that is heard.
-      (position, lastHeard) = (sequence, arrival)
-      return nil
-    }
-    if sequence.epoch != last.epoch {
-      guard sequence.epoch > last.epoch || lastHeard.duration(to: arrival) >= Self.staleEpochSilence else {
-        return Remark(.staleEpoch, "epoch \(sequence.epoch), \(last.epoch) is in force")
+    var expected = sequence.number
+    if let last = position {
+      if sequence.epoch == last.epoch {
+        lastHeard = arrival
+        guard sequence.number > last.number else {
+          throw Remark(.duplicate, "sequence \(sequence.number), already at \(last.number)")
+        }
+        expected = last.number + 1
+      } else {
+        guard sequence.epoch > last.epoch || lastHeard.duration(to: arrival) >= Self.staleEpochSilence else {
+          throw Remark(.staleEpoch, "epoch \(sequence.epoch), \(last.epoch) is in force")
+        }
+        effects.append(.account(Remark(.restarted)))
+        // A higher epoch began after the one that was heard before it, a lower one at some other time.
+        if sequence.epoch > last.epoch { expected = 1 }
       }
-      (position, lastHeard) = (sequence, arrival)
-      return Remark(.restarted)
+    } else if sequence.epoch > UInt64(clamping: start.nanoseconds) {
+      expected = 1
     }
-    lastHeard = arrival
-    guard sequence.number > last.number else {
-      return Remark(.duplicate, "sequence \(sequence.number), already at \(last.number)")
-    }
-    position = sequence
-    let missing = sequence.number - last.number - 1
-    guard missing > 0 else { return nil }
-    return Remark(.gap, count: Int(clamping: missing), "\(missing) missing before \(sequence.number)")
+    (position, lastHeard) = (sequence, arrival)
+    guard sequence.number > expected else { return }
+    let missing = sequence.number - expected
+    effects.append(
+      .account(Remark(.gap, count: Int(clamping: missing), "\(missing) missing before \(sequence.number)")))
   }
 
   /// Whether `id` is new; if so it takes the place of the oldest.

@@ -2,7 +2,9 @@
 ///
 /// Each is a counter, a word in logs and in `replay`'s `line N: reason`, and later a metric label.
 package enum Reason: String, CaseIterable, Sendable {
-  // Refused: the event changed nothing, except that its sequence number counts as received.
+  // Refused: no assessment, no alert, no change of a baseline. Its sequence number counts as received
+  // when its attributes could be read, and a batch that does not fit its model still starts the
+  // model's clock.
   /// Not the encoding: frames, JSON, a missing attribute, a wrong type.
   case malformed
   /// A kind of a version this build does not speak, such as `tidemark.metrics.v2`.
@@ -64,7 +66,21 @@ package struct Remark: Error, Equatable, Sendable, CustomStringConvertible {
   package init(_ reason: Reason, count: Int = 1, _ detail: String = "") {
     self.reason = reason
     self.count = count
-    self.detail = detail
+    self.detail = detail.isEmpty ? detail : Self.printable(detail)
+  }
+
+  /// Bytes of a detail; peers choose parts of it.
+  package static let maximumDetailBytes = 400
+
+  /// Cut to ``maximumDetailBytes``, without control characters, so that no peer can fill a log or forge
+  /// its lines.
+  private static func printable(_ text: String) -> String {
+    var bytes = text.utf8.prefix(maximumDetailBytes).map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }
+    guard text.utf8.count > maximumDetailBytes else { return String(decoding: bytes, as: UTF8.self) }
+    // A character that was cut through goes whole.
+    while let last = bytes.last, last & 0xc0 == 0x80 { bytes.removeLast() }
+    if let last = bytes.last, last >= 0xc0 { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self) + "…"
   }
 
   package var description: String { detail.isEmpty ? reason.rawValue : "\(reason.rawValue): \(detail)" }

@@ -7,6 +7,10 @@ package struct Timestamp: InstantProtocol, Hashable, Sendable {
 
   package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
+  /// Before and after everything.
+  package static let min = Timestamp(nanoseconds: .min)
+  package static let max = Timestamp(nanoseconds: .max)
+
   package func advanced(by duration: Duration) -> Timestamp {
     let (sum, overflow) = nanoseconds.addingReportingOverflow(duration.clampedNanoseconds)
     guard overflow else { return Timestamp(nanoseconds: sum) }

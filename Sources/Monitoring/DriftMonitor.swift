@@ -28,7 +28,7 @@ package struct FeatureBaseline: Sendable {
 
 /// Watches the columns of one model's feature batches against its baseline.
 ///
-/// Memory: 40 bytes a column for the baseline, 40 for the batch being read, 24 for its detector,
+/// Memory: 40 bytes a column for the baseline, 16 for the batch being read, 24 for its detector,
 /// and `history` short summaries.
 package struct DriftMonitor: Sendable {
   /// One past assessment, without its columns.
@@ -42,7 +42,7 @@ package struct DriftMonitor: Sendable {
   private let settings: DriftSettings
   private var baseline: FeatureBaseline?
   private var detectors: [MeanShiftDetector] = []
-  private var batch = ColumnMoments(columns: 0)
+  private var batch = ColumnMeans(columns: 0)
   private var columnOrder = ColumnOrder()
   package private(set) var history: Ring<Summary>
 
@@ -62,7 +62,7 @@ package struct DriftMonitor: Sendable {
         mean: baseline.moments.mean(of: column),
         standardDeviation: baseline.moments.standardDeviation(of: column), threshold: settings.threshold)
     }
-    batch = ColumnMoments(columns: columns)
+    batch = ColumnMeans(columns: columns)
     columnOrder = ColumnOrder()
   }
 
@@ -76,8 +76,7 @@ package struct DriftMonitor: Sendable {
       throw Remark(.noBaseline, "features before any feature baseline")
     }
     try columnOrder.match(features, to: baseline)
-    batch.reset()
-    batch.fold(features.matrix.values)
+    batch.replace(with: features.matrix.values)
 
     var columns: [DriftAssessment.Feature] = []
     columns.reserveCapacity(detectors.count)

@@ -45,9 +45,9 @@ struct CloudEvent {
     } else if key.equals("modelversion") {
       try Self.read(&modelVersion, "modelversion", &reader)
     } else if key.equals("sequence") {
-      sequence = try Self.readCount("sequence", &reader)
+      try Self.readCount(&sequence, "sequence", &reader)
     } else if key.equals("epoch") {
-      epoch = try Self.readCount("epoch", &reader)
+      try Self.readCount(&epoch, "epoch", &reader)
     } else if key.equals("traceparent") {
       try Self.read(&traceParent, "traceparent", &reader)
     } else if key.equals("data_base64") {
@@ -66,8 +66,11 @@ struct CloudEvent {
   }
 
   /// A whole number, as a decimal string or a JSON number without fraction or exponent.
-  private static func readCount(_ key: StaticString, _ reader: inout JSONReader) throws(Remark) -> UInt64? {
-    if try reader.readNull() { return nil }
+  private static func readCount(
+    _ attribute: inout UInt64?, _ key: StaticString, _ reader: inout JSONReader
+  ) throws(Remark) {
+    guard attribute == nil else { throw reader.failure("a second \(key)") }
+    if try reader.readNull() { return }
     let start = reader.offset
     var text: JSONText
     if reader.peek() == UInt8(ascii: "\"") {
@@ -81,7 +84,7 @@ struct CloudEvent {
       reader.rewind(to: start)
       throw reader.failure("\(key) is no whole number")
     }
-    return count
+    attribute = count
   }
 
   // MARK: Kind
@@ -148,7 +151,14 @@ struct CloudEvent {
     return EventHeader(
       id: id, source: source, model: ModelKey(name: name, version: version ?? .none), time: try parsedTime(),
       sequence: sequence.map { SequenceNumber(epoch: epoch ?? 0, number: $0) },
-      traceParent: try traceParent?.resolved())
+      traceParent: try parsedTraceParent())
+  }
+
+  /// One that is too long to be any is left out, as W3C's Trace Context has it, since it is handed on
+  /// with every output.
+  private func parsedTraceParent() throws(Remark) -> String? {
+    guard let traceParent, traceParent.bytes.count <= WireLimits.traceParentBytes else { return nil }
+    return try traceParent.resolved()
   }
 
   private func parsedTime() throws(Remark) -> Timestamp? {

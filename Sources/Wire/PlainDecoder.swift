@@ -181,8 +181,9 @@ package struct PlainDecoder {
       let count = values.count - before
       if rows == 0 {
         columns = count
-        guard (1...WireLimits.columns).contains(columns) else {
-          throw Remark(.shapeMismatch, "rows of \(columns) values, want 1 to \(WireLimits.columns)")
+        guard columns > 0 else { throw Remark(.shapeMismatch, "rows without values") }
+        guard columns <= WireLimits.columns else {
+          throw Remark(.tooLarge, "rows of \(columns) values, at most \(WireLimits.columns) are taken")
         }
         // Rows are about as long as the first: room for all of them at once, within the frame's limit.
         let estimate = (reader.bytes.count - start) / max(1, reader.offset - start) + 1

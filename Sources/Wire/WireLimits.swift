@@ -11,6 +11,8 @@ package struct WireLimits: Sendable, Equatable {
   /// Columns of a feature batch; a model holds about 150 bytes for each.
   package static let columns = 65_536
   package static let idBytes = 256
+  /// A `traceparent` of version 00 has 55; longer ones than this are left out.
+  package static let traceParentBytes = 128
   /// Nesting of a JSON value; CloudEvents with feature rows need 4.
   package static let jsonDepth = 64
   /// Names, sources and topics kept to be shared by the events that repeat them, at most 256 bytes each.

@@ -158,15 +158,22 @@ import TestSupport
 
   @Test func sequencesAreAccounted() {
     var engine = MonitoringEngine(settings: EngineSettings())
+    var effects: [Effect] = []
+    // These epochs began before the engine did.
+    engine.advance(to: Timestamp(nanoseconds: 1_000), into: &effects)
     #expect(sequenced(&engine, 5, 10, at: 0) == [], "accounted from the first that is heard")
     #expect(sequenced(&engine, 5, 11, at: 0) == [])
     #expect(sequenced(&engine, 5, 11, at: 0) == [.duplicate])
     #expect(sequenced(&engine, 5, 3, at: 0) == [.duplicate])
     #expect(sequenced(&engine, 5, 15, at: 0) == [.gap])
     #expect(sequenced(&engine, 6, 1, at: 1) == [.restarted], "a higher epoch is a restart, not a gap")
+    #expect(sequenced(&engine, 7, 3, at: 1) == [.restarted, .gap], "which is accounted from its number 1")
     #expect(sequenced(&engine, 5, 16, at: 2) == [.staleEpoch])
-    #expect(sequenced(&engine, 6, 2, at: 3) == [])
+    #expect(sequenced(&engine, 7, 4, at: 3) == [])
     #expect(sequenced(&engine, 5, 17, at: 6) == [.restarted], "silent for three heads: the lower one is believed")
+    let young: UInt64 = 60_000_000_000
+    let event = Event.test("young", nil, .accuracy(1), source: "t", sequence: .init(epoch: young, number: 3))
+    #expect(engine.handle(event, at: .test(61)).reasons == [.gap], "an epoch that began after the first event")
   }
 
   @Test func gapsCountWhatIsMissing() {

@@ -17,7 +17,7 @@ package struct Replay: ~Copyable {
   private var output = OutputBuffer(descriptor: 1)
   private var tally = Tally()
   /// Of the event before: where a refused line stands in time.
-  private var clock = Timestamp(nanoseconds: .min)
+  private var clock = Timestamp.min
 
   package init(_ configuration: Configuration) {
     decoder = PlainDecoder(limits: configuration.wire)

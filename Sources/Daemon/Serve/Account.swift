@@ -14,7 +14,7 @@ struct Account {
   private var counts = [UInt64](repeating: 0, count: Reason.allCases.count)
   /// When a line may be written again, and how many were held back, for each reason.
   private var quietUntil = [Timestamp](
-    repeating: Timestamp(nanoseconds: .min), count: Reason.allCases.count)
+    repeating: Timestamp.min, count: Reason.allCases.count)
   private var heldBack = [UInt64](repeating: 0, count: Reason.allCases.count)
   private let log: Logger
 

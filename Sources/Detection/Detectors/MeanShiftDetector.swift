@@ -40,7 +40,8 @@ package struct MeanShiftDetector: Detector {
   }
 
   package mutating func observe(_ observation: Observation) -> Verdict {
-    let score = abs(observation.mean - mean) / scale
+    // A score beyond a double stays a number: only a column that cannot be scored has none.
+    let score = min(abs(observation.mean - mean) / scale, .greatestFiniteMagnitude)
     return Verdict(isDrifted: score > threshold, score: score, threshold: threshold, count: observation.count)
   }
 }
