@@ -78,7 +78,8 @@ struct CloudEvent {
     } else {
       let first = reader.offset
       _ = try reader.readNumber()
-      text = JSONText(bytes: UnsafeRawBufferPointer(rebasing: reader.bytes[first..<reader.offset]), hasEscapes: false)
+      text = JSONText(
+        bytes: UnsafeRawBufferPointer(rebasing: reader.bytes[first..<reader.offset]), hasEscapes: false)
     }
     guard let count = text.wholeNumber else {
       reader.rewind(to: start)
@@ -136,16 +137,21 @@ struct CloudEvent {
       throw Remark(.malformed, "an id of \(id.utf8.count) bytes, at most \(WireLimits.idBytes) are taken")
     }
     guard type != nil else { throw Remark(.malformed, "no type") }
-    let source = try agreed("source", source, topic.source, &names.sources, limit: SourceName.maximumEncodedBytes) {
+    let source = try agreed(
+      "source", source, topic.source, &names.sources, limit: SourceName.maximumEncodedBytes
+    ) {
       SourceName($0)
     }
     guard let source else { throw Remark(.malformed, "no source") }
-    let name = try agreed("model", subject, topic.model, &names.models, limit: ModelName.maximumEncodedBytes) {
+    let name = try agreed("model", subject, topic.model, &names.models, limit: ModelName.maximumEncodedBytes)
+    {
       ModelName($0)
     }
     guard let name else { throw Remark(.malformed, "no model: neither subject nor the topic names one") }
     let stated = modelVersion.flatMap { $0.equals("-") ? nil : $0 }
-    let version = try agreed("version", stated, topic.version, &names.versions, limit: ModelVersion.maximumEncodedBytes) {
+    let version = try agreed(
+      "version", stated, topic.version, &names.versions, limit: ModelVersion.maximumEncodedBytes
+    ) {
       ModelVersion($0)
     }
     return EventHeader(
@@ -164,7 +170,8 @@ struct CloudEvent {
   private func parsedTime() throws(Remark) -> Timestamp? {
     guard let time else { return nil }
     guard let parsed = RFC3339.parse(time.bytes) else {
-      throw Remark(.malformed, "time '\(try time.resolved().prefix(40))', want RFC 3339 between 1678 and 2261")
+      throw Remark(
+        .malformed, "time '\(try time.resolved().prefix(40))', want RFC 3339 between 1678 and 2261")
     }
     return parsed
   }
@@ -188,6 +195,7 @@ struct CloudEvent {
       : try table.value(for: body.bytes) { () throws(Remark) in try checked(body.resolved()) }
     guard let topic, name.description != topic else { return name }
     throw Remark(
-      .topicMismatch, "the topic says \(what) '\(topic.prefix(64))', the body '\(name.description.prefix(64))'")
+      .topicMismatch,
+      "the topic says \(what) '\(topic.prefix(64))', the body '\(name.description.prefix(64))'")
   }
 }

@@ -123,7 +123,9 @@ struct DecimalNumber {
     (0..<power).reduce(1.0) { product, _ in product * 10 }
   }
 
-  private static func power(_ exponent: Int) -> UInt64 { (0..<exponent).reduce(1) { product, _ in product * 5 } }
+  private static func power(_ exponent: Int) -> UInt64 {
+    (0..<exponent).reduce(1) { product, _ in product * 5 }
+  }
 
   /// 5^0 to 5^27, the last below 2^63: exact.
   private static let powersOfFive: [Factor] = (0...27).map { exponent in

@@ -114,7 +114,9 @@ struct JSONText {
         guard low & 0xfc00 == 0xdc00 else { throw Remark(.malformed, "a lone surrogate in a string") }
         code = 0x10000 + (code & 0x3ff) << 10 + (low & 0x3ff)
       }
-      guard let scalar = Unicode.Scalar(code) else { throw Remark(.malformed, "a lone surrogate in a string") }
+      guard let scalar = Unicode.Scalar(code) else {
+        throw Remark(.malformed, "a lone surrogate in a string")
+      }
       text.append(contentsOf: String(scalar).utf8)
     default: throw Remark(.malformed, "an unknown escape in a string")
     }

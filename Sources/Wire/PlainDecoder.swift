@@ -7,7 +7,8 @@ package import Events
 package struct PlainDecoder {
   let limits: WireLimits
   private var names = CloudEvent.Names()
-  private var topics = InternTable<Topic>(slots: WireLimits.internedTexts, maximumBytes: WireLimits.topicBytes)
+  private var topics = InternTable<Topic>(
+    slots: WireLimits.internedTexts, maximumBytes: WireLimits.topicBytes)
   private var nameLists = InternTable<FeatureNames>(
     slots: WireLimits.internedNameLists, maximumBytes: WireLimits.internedNameListBytes)
 

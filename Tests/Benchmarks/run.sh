@@ -25,6 +25,11 @@ for program in load receive_loop; do
     die "$program.c does not compile; apt-get install libzmq3-dev"
 done
 
+# The daemon and the kernels as the sources are now, not as they were built some day.
+command -v swift >/dev/null || die "no Swift toolchain"
+swift build --package-path "$root" -c release --product tidemark >&2
+swift build --package-path "$here" -c release >&2
+
 # The tests' environment if it is there, else any python3 that has what is needed, else one of our own.
 needs='import sys, numpy, zmq; assert sys.version_info >= (3, 11)'
 for python in "$root/.venv/bin/python" "$(command -v python3 || true)" "$here/.build/venv/bin/python" ''; do

@@ -1,19 +1,22 @@
 import Events
 import Foundation
 import Logging
-import Testing
 import TestSupport
+import Testing
 
 @testable import Daemon
 
 @Suite struct DurationTextTests {
   @Test(arguments: [
-    ("90s", 90.0), ("24h", 86_400), ("7d", 604_800), ("1.5h", 5_400), ("250ms", 0.25), ("0s", 0), ("36500d", 3_153_600_000),
+    ("90s", 90.0), ("24h", 86_400), ("7d", 604_800), ("1.5h", 5_400), ("250ms", 0.25), ("0s", 0),
+    ("36500d", 3_153_600_000),
   ]) func isRead(text: String, seconds: Double) {
     #expect(DurationText.parse(text)?.secondsValue == seconds)
   }
 
-  @Test(arguments: ["", "s", "90", "-1s", "1 h", "1h30m", "1e9d", "36501d", "nans", "1.2.3s", "٣s", "7 d", "infd"])
+  @Test(arguments: [
+    "", "s", "90", "-1s", "1 h", "1h30m", "1e9d", "36501d", "nans", "1.2.3s", "٣s", "7 d", "infd",
+  ])
   func isRefused(text: String) { #expect(DurationText.parse(text) == nil) }
 }
 

@@ -1,15 +1,19 @@
 import Decisions
 import Events
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct RetrainTriggerTests {
   private func policy(_ golden: JSON) -> RetrainPolicy {
     var policy = RetrainPolicy()
     if let value = golden["accuracy_threshold"].number { policy.accuracyThreshold = value }
     if let value = golden["drift_threshold"].number { policy.driftThreshold = value }
-    if let value = golden["min_time_between_retrains"].number { policy.minimumTimeBetweenRetrains = .seconds(value) }
-    if let value = golden["max_time_without_retrain"].number { policy.maximumTimeWithoutRetrain = .seconds(value) }
+    if let value = golden["min_time_between_retrains"].number {
+      policy.minimumTimeBetweenRetrains = .seconds(value)
+    }
+    if let value = golden["max_time_without_retrain"].number {
+      policy.maximumTimeWithoutRetrain = .seconds(value)
+    }
     let weights = golden["drift_severity_weights"]
     if let value = weights["low"].number { policy.driftSeverityWeights.low = value }
     if let value = weights["medium"].number { policy.driftSeverityWeights.medium = value }
@@ -51,8 +55,11 @@ import TestSupport
         #expect(assessment.constraints.accuracyTrigger == constraints["accuracy_trigger"].flag, context)
         #expect(assessment.constraints.driftTrigger == constraints["drift_trigger"].flag, context)
         #expect(assessment.constraints.timeTrigger == constraints["time_trigger"].flag, context)
-        #expect(assessment.constraints.isMinimumTimeSatisfied == constraints["min_time_satisfied"].flag, context)
-        #expect(agree(assessment.sinceLastRetrain.secondsValue, expected["time_since_last_retrain"].number), context)
+        #expect(
+          assessment.constraints.isMinimumTimeSatisfied == constraints["min_time_satisfied"].flag, context)
+        #expect(
+          agree(assessment.sinceLastRetrain.secondsValue, expected["time_since_last_retrain"].number), context
+        )
         let next = Double(assessment.nextAllowedRetrain.nanoseconds) / 1e9
         #expect(agree(next, expected["next_allowed_retrain"].number), context)
       }
@@ -109,9 +116,11 @@ import TestSupport
       switch (open, transition.change) {
       case (nil, .opened): #expect(transition.episode.revision == 1)
       case (let before?, .updated), (let before?, .resolved):
-        #expect(transition.episode.ordinal == before.ordinal && transition.episode.openedAt == before.openedAt)
+        #expect(
+          transition.episode.ordinal == before.ordinal && transition.episode.openedAt == before.openedAt)
         #expect(transition.episode.revision == before.revision + 1)
-      default: Issue.record("seed \(seed), step \(step): \(transition.change) with \(String(describing: open))")
+      default:
+        Issue.record("seed \(seed), step \(step): \(transition.change) with \(String(describing: open))")
       }
       open = transition.change == .resolved ? nil : transition.episode
       #expect(policy.openEpisode == open)

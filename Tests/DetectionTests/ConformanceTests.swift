@@ -1,7 +1,7 @@
 import Detection
 import Foundation
-import Testing
 import TestSupport
+import Testing
 
 /// What every detector of the catalog must do, whatever it detects.
 @Suite struct ConformanceTests {

@@ -1,6 +1,6 @@
 import Events
-import Testing
 import TestSupport
+import Testing
 
 @testable import Engine
 

@@ -1,8 +1,8 @@
 import Engine
 import Events
 import Monitoring
-import Testing
 import TestSupport
+import Testing
 
 /// Preset `reference` as a whole: events through the engine against answers computed in Python.
 @Suite struct EngineGoldenTests {
@@ -42,7 +42,8 @@ import TestSupport
         #expect(asked.first?.shouldRetrain == expected["should_retrain"].flag, context)
         #expect(agree(asked.first?.severityScore, expected["severity_score"].number), context)
         #expect(
-          agree(asked.first?.sinceLastRetrain.secondsValue, expected["time_since_last_retrain"].number), context)
+          agree(asked.first?.sinceLastRetrain.secondsValue, expected["time_since_last_retrain"].number),
+          context)
         let decided = second.contains { if case .decision = $0 { true } else { false } }
         #expect(decided == expected["should_retrain"].flag, context)
       }

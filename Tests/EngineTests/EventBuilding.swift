@@ -2,7 +2,9 @@ import Events
 
 extension Timestamp {
   /// Seconds after an arbitrary beginning.
-  static func test(_ seconds: Double) -> Timestamp { Timestamp(nanoseconds: Int64((seconds * 1e9).rounded())) }
+  static func test(_ seconds: Double) -> Timestamp {
+    Timestamp(nanoseconds: Int64((seconds * 1e9).rounded()))
+  }
 }
 
 extension Event {

@@ -1,8 +1,8 @@
 import Decisions
 import Engine
 import Events
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct MonitoringEngineTests {
   private static let day = 86_400.0
@@ -131,7 +131,8 @@ import TestSupport
     settings.add(ModelSettings(), name: ModelName("a")!, version: nil)
     engine = MonitoringEngine(settings: settings)
     #expect(engine.handle(.test("1", 0, .accuracy(1), model: "a"), at: .test(0)).outputs.count == 2)
-    #expect(engine.handle(.test("2", 0, .accuracy(1), model: "b"), at: .test(0)).reasons.contains(.unknownModel))
+    #expect(
+      engine.handle(.test("2", 0, .accuracy(1), model: "b"), at: .test(0)).reasons.contains(.unknownModel))
   }
 
   @Test func exactVersionComesBeforeAnyVersion() {
@@ -143,16 +144,20 @@ import TestSupport
     settings.add(any, name: ModelName("a")!, version: nil)
     settings.add(exact, name: ModelName("a")!, version: ModelVersion("2")!)
     let accuracy = { (version: String) in
-      settings.settings(for: ModelKey(name: ModelName("a")!, version: ModelVersion(version)!))?.baselineAccuracy
+      settings.settings(for: ModelKey(name: ModelName("a")!, version: ModelVersion(version)!))?
+        .baselineAccuracy
     }
     #expect(accuracy("1") == 0.5 && accuracy("2") == 0.25 && accuracy("-") == 0.5)
   }
 
   // MARK: Sources
 
-  private func sequenced(_ engine: inout MonitoringEngine, _ epoch: UInt64, _ number: UInt64, at: Double) -> [Reason] {
+  private func sequenced(_ engine: inout MonitoringEngine, _ epoch: UInt64, _ number: UInt64, at: Double)
+    -> [Reason]
+  {
     engine.handle(
-      .test("\(epoch)-\(number)", nil, .accuracy(1), sequence: .init(epoch: epoch, number: number)), at: .test(at)
+      .test("\(epoch)-\(number)", nil, .accuracy(1), sequence: .init(epoch: epoch, number: number)),
+      at: .test(at)
     ).reasons
   }
 
@@ -170,10 +175,12 @@ import TestSupport
     #expect(sequenced(&engine, 7, 3, at: 1) == [.restarted, .gap], "which is accounted from its number 1")
     #expect(sequenced(&engine, 5, 16, at: 2) == [.staleEpoch])
     #expect(sequenced(&engine, 7, 4, at: 3) == [])
-    #expect(sequenced(&engine, 5, 17, at: 6) == [.restarted], "silent for three heads: the lower one is believed")
+    #expect(
+      sequenced(&engine, 5, 17, at: 6) == [.restarted], "silent for three heads: the lower one is believed")
     let young: UInt64 = 60_000_000_000
     let event = Event.test("young", nil, .accuracy(1), source: "t", sequence: .init(epoch: young, number: 3))
-    #expect(engine.handle(event, at: .test(61)).reasons == [.gap], "an epoch that began after the first event")
+    #expect(
+      engine.handle(event, at: .test(61)).reasons == [.gap], "an epoch that began after the first event")
   }
 
   @Test func gapsCountWhatIsMissing() {
@@ -241,7 +248,8 @@ import TestSupport
     for step in 0..<2_000 {
       let (event, at) = Self.randomEvent(&random, step)
       // Printed, since scores of columns without values are NaN, which equals nothing.
-      #expect("\(first.handle(event, at: at))" == "\(second.handle(event, at: at))", "seed \(seed), step \(step)")
+      #expect(
+        "\(first.handle(event, at: at))" == "\(second.handle(event, at: at))", "seed \(seed), step \(step)")
       if step == 1_000 { second = first }
     }
   }

@@ -332,6 +332,7 @@ LIMITS: dict[str, tuple[str, str] | float] = {
     "name of the daemon, percent-encoded": (CONFIGURATION, declared("maximumNameBytes")),
     "id": (WIRE, declared("idBytes")),
     "columns": (WIRE, declared("columns")),
+    "traceparent": (WIRE, declared("traceParentBytes")),
     "nesting of a JSON value": (WIRE, declared("jsonDepth")),
     "sequence, epoch": 2.0**64,
     "ids remembered, each source without numbers": (LEDGER, declared("rememberedIDs")),

@@ -1,7 +1,7 @@
 import Events
 import Monitoring
-import Testing
 import TestSupport
+import Testing
 
 /// Preset `reference`, monitors and drift, against answers computed in Python.
 @Suite struct GoldenMonitorTests {
@@ -65,7 +65,8 @@ import TestSupport
         let context: Comment = "case \(number), column \(column)"
         let expected = golden["expect_baseline"]
         #expect(agree(baseline.moments.mean(of: column), expected["mean"][column].number), context)
-        #expect(agree(baseline.moments.standardDeviation(of: column), expected["std"][column].number), context)
+        #expect(
+          agree(baseline.moments.standardDeviation(of: column), expected["std"][column].number), context)
         #expect(baseline.moments.minimum(of: column) == expected["min"][column].number, context)
         #expect(baseline.moments.maximum(of: column) == expected["max"][column].number, context)
       }

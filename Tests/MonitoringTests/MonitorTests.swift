@@ -1,7 +1,7 @@
 import Events
 import Monitoring
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct RingTests {
   @Test func keepsTheLastOnesInOrder() {
@@ -152,7 +152,9 @@ import TestSupport
       let assessment = DriftAssessment(
         features: features, names: nil, driftedCount: 0, maximumScore: nil, severity: .low)
       let sorted = features.enumerated().filter { $0.element.isDrifted }
-        .sorted { $0.element.score > $1.element.score || $0.element.score == $1.element.score && $0.offset < $1.offset }
+        .sorted {
+          $0.element.score > $1.element.score || $0.element.score == $1.element.score && $0.offset < $1.offset
+        }
         .prefix(5).map { ScoredFeature(name: "feature_\($0.offset)", score: $0.element.score) }
       #expect(assessment.topDrifted(5) == sorted)
     }

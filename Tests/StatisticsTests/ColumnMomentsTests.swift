@@ -1,6 +1,6 @@
 import Statistics
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct ColumnMomentsTests {
   /// Mean, variance, extremes and count by the book, two passes, one value at a time.
@@ -39,7 +39,8 @@ import TestSupport
       }
       #expect(abs(moments.mean(of: column) - naive.mean) <= 1e-12 * scale, "\(context) column \(column)")
       #expect(
-        abs(moments.standardDeviation(of: column) - naive.deviation) <= 1e-9 * scale, "\(context) column \(column)")
+        abs(moments.standardDeviation(of: column) - naive.deviation) <= 1e-9 * scale,
+        "\(context) column \(column)")
     }
   }
 
@@ -56,16 +57,19 @@ import TestSupport
       }
       var moments = ColumnMoments(columns: columns)
       moments.fold(values)
-      expectAgreement(moments, values, columns: columns, "seed \(seed), \(rows) × \(columns), missing \(missing)")
+      expectAgreement(
+        moments, values, columns: columns, "seed \(seed), \(rows) × \(columns), missing \(missing)")
       // The kernel for means alone sees the same columns.
       var means = ColumnMeans(columns: columns)
       means.replace(with: [Double](repeating: 9, count: columns))
       means.replace(with: values)
       for column in 0..<columns {
         #expect(means.present(in: column) == moments.present(in: column))
-        #expect(agree(means.present(in: column) > 0 ? means.mean(of: column) : nil,
-                      moments.present(in: column) > 0 ? moments.mean(of: column) : nil, tolerance: 1e-9)
-          || abs(means.mean(of: column) - moments.mean(of: column)) < 1e-12)
+        #expect(
+          agree(
+            means.present(in: column) > 0 ? means.mean(of: column) : nil,
+            moments.present(in: column) > 0 ? moments.mean(of: column) : nil, tolerance: 1e-9)
+            || abs(means.mean(of: column) - moments.mean(of: column)) < 1e-12)
       }
     }
   }

@@ -14,7 +14,9 @@ import Testing
 
   static func sources(under folder: String, endings: Set<String>) throws -> [Source] {
     let base = root.appendingPathComponent(folder)
-    guard let files = FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil) else { return [] }
+    guard let files = FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil) else {
+      return []
+    }
     var sources: [Source] = []
     for case let file as URL in files
     where endings.contains(file.pathExtension) && !file.pathComponents.contains(".build") {
@@ -77,7 +79,10 @@ import Testing
   /// A construct that is banned, where, and what to write in its stead.
   static let bans: [(pattern: String, folder: String, instead: String)] = [
     (#"\btry\?\s+await|\bTask\.sleep|\busleep\(|\bsleep\("#, "Sources", "wait on a condition"),
-    (#"\bTask\.sleep|\busleep\(|\bThread\.sleep|\bsleep\("#, "Tests", "wait on a condition; time is an argument"),
+    (
+      #"\bTask\.sleep|\busleep\(|\bThread\.sleep|\bsleep\("#, "Tests",
+      "wait on a condition; time is an argument"
+    ),
     (#"fatalError\("#, "Sources", "a typed error, or a precondition for states only our code can make"),
     (#"\bas!\s|\btry!\s"#, "Sources", "handle the failure"),
     (#"\b(TODO|FIXME|XXX|HACK)\b"#, "Sources", "do it, or write it in the closing note"),
@@ -98,7 +103,8 @@ import Testing
       for (number, line) in source.lines.enumerated() where line.contains(pattern) {
         // The show of the demonstration has a pace; nothing is waited for there.
         if line.contains("the pace of the show") { continue }
-        Issue.record("\(source.path):\(number + 1): \(line.trimmingCharacters(in: .whitespaces)); want \(ban.instead)")
+        Issue.record(
+          "\(source.path):\(number + 1): \(line.trimmingCharacters(in: .whitespaces)); want \(ban.instead)")
       }
     }
   }
@@ -142,7 +148,8 @@ import Testing
   }
 
   @Test func engineAndItsRoomsHaveNoClockNoRandomnessNoTasks() throws {
-    let pattern = /\b(ContinuousClock|SuspendingClock|Date\(|\.now\(\)|clock_gettime|SystemRandomNumberGenerator|\.random\(|Task\s*\{|async\b|await\b)/
+    let pattern =
+      /\b(ContinuousClock|SuspendingClock|Date\(|\.now\(\)|clock_gettime|SystemRandomNumberGenerator|\.random\(|Task\s*\{|async\b|await\b)/
     for room in ["Events", "Detection", "Statistics", "Monitoring", "Decisions", "Engine"] {
       for source in try Self.sources(under: "Sources/\(room)", endings: ["swift"]) {
         for (number, line) in source.lines.enumerated()

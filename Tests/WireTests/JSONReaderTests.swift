@@ -1,7 +1,7 @@
 import Events
 import Foundation
-import Testing
 import TestSupport
+import Testing
 
 @testable import Wire
 
@@ -24,7 +24,9 @@ import TestSupport
       }.joined()
       var text = Bool.random(using: &random) ? "-" : ""
       text += digits.count > 1 && digits.first == "0" ? "0" : digits
-      if Bool.random(using: &random) { text += "." + String(UInt64.random(in: 0...UInt64.max, using: &random)) }
+      if Bool.random(using: &random) {
+        text += "." + String(UInt64.random(in: 0...UInt64.max, using: &random))
+      }
       if Bool.random(using: &random) { text += "e\(Int.random(in: -60...60, using: &random))" }
       #expect(try read(text) { try $0.readNumber() } == Double(text), "seed \(seed): \(text)")
     }
@@ -42,9 +44,12 @@ import TestSupport
 
   /// Halfway cases and edges, from the literature on parsing doubles.
   @Test(arguments: [
-    "9007199254740993", "9007199254740992.5", "0.1", "1e23", "8.5e22", "123456789012345678", "9223372036854775807",
-    "18446744073709551615", "18446744073709551616", "4.9e-324", "2.4703282292062327e-324", "1.7976931348623157e308",
-    "1e400", "0e999999999999", "-0", "0.000000000000000000000000000000000000000001", "1e27", "1e28", "1e-27", "1e-28",
+    "9007199254740993", "9007199254740992.5", "0.1", "1e23", "8.5e22", "123456789012345678",
+    "9223372036854775807",
+    "18446744073709551615", "18446744073709551616", "4.9e-324", "2.4703282292062327e-324",
+    "1.7976931348623157e308",
+    "1e400", "0e999999999999", "-0", "0.000000000000000000000000000000000000000001", "1e27", "1e28", "1e-27",
+    "1e-28",
     "10000000000000000000", "99999999999999999999", "5e-27",
   ]) func edges(text: String) throws {
     let value = try read(text) { try $0.readNumber() }
@@ -52,7 +57,9 @@ import TestSupport
     #expect(value.bitPattern == expected.bitPattern)
   }
 
-  @Test(arguments: ["", "-", "+1", "01", "1.", ".5", "1e", "1e+", "0x1", "--1", "1_000", "٣", "Inf", "nan", "-NaN"])
+  @Test(arguments: [
+    "", "-", "+1", "01", "1.", ".5", "1e", "1e+", "0x1", "--1", "1_000", "٣", "Inf", "nan", "-NaN",
+  ])
   func notNumbers(text: String) {
     #expect(throws: Remark.self) { try read(text) { try $0.readNumber() } }
   }
@@ -82,7 +89,9 @@ import TestSupport
     let alphabet = Array(#"{}[]:,"a1.-e tn"#.utf8) + Array("null".utf8)
     var taken = 0
     for _ in 0..<100_000 {
-      let bytes = (0..<Int.random(in: 1...10, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
+      let bytes = (0..<Int.random(in: 1...10, using: &random)).map { _ in
+        alphabet.randomElement(using: &random)!
+      }
       let isValue =
         (try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)) != nil
       let isSkipped = bytes.withUnsafeBytes { buffer -> Bool in
@@ -111,14 +120,16 @@ import TestSupport
   @Test(arguments: [
     ("1970-01-01T00:00:00Z", Int64(0)), ("2026-11-23T22:59:00Z", 1_795_474_740_000_000_000),
     ("1969-12-31T23:59:59.5Z", -500_000_000), ("2000-02-29t12:00:00.000000001z", 951_825_600_000_000_001),
-    ("2026-01-01T01:00:00+01:00", 1_767_225_600_000_000_000), ("2016-12-31T23:59:60Z", 1_483_228_800_000_000_000),
+    ("2026-01-01T01:00:00+01:00", 1_767_225_600_000_000_000),
+    ("2016-12-31T23:59:60Z", 1_483_228_800_000_000_000),
     ("2026-01-01T00:00:00.1234567899Z", 1_767_225_600_123_456_789),
   ]) func vectors(text: String, nanoseconds: Int64) {
     #expect(RFC3339.parse(text) == Timestamp(nanoseconds: nanoseconds))
   }
 
   @Test(arguments: [
-    "", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z",
+    "", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z",
+    "2026-01-01T24:00:00Z",
     "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00Zx", "1600-01-01T00:00:00Z",
     "9999-01-01T00:00:00Z", "2026-01-01T00:00:61Z", "२०२६-01-01T00:00:00Z",
   ]) func refused(text: String) { #expect(RFC3339.parse(text) == nil) }

@@ -1,7 +1,7 @@
 import Events
 import Foundation
-import Testing
 import TestSupport
+import Testing
 import Wire
 
 @Suite struct PlainEncodingTests {
@@ -29,9 +29,13 @@ import Wire
   private static let features = #""type":"tidemark.features.v1","subject":"m""#
 
   /// The refusal of a body, whether with or without a header.
-  private static func refusal(_ body: String, topic: String? = nil, limits: WireLimits = WireLimits()) -> Reason? {
+  private static func refusal(_ body: String, topic: String? = nil, limits: WireLimits = WireLimits())
+    -> Reason?
+  {
     do throws(Remark) {
-      guard case .refused(let remark) = try decode(body, topic: topic, limits: limits).body else { return nil }
+      guard case .refused(let remark) = try decode(body, topic: topic, limits: limits).body else {
+        return nil
+      }
       return remark.reason
     } catch { return error.reason }
   }
@@ -81,14 +85,21 @@ import Wire
     (event(metrics, data: "3"), .malformed), (event(metrics, data: #"{"accuracy":"high"}"#), .malformed),
     (event(metrics, data: #"{"accuracy":1"#), .malformed),
     (#"{"specversion":"1.0","id":"1","source":"s","type":"tidemark.metrics.v1","subject":"m"}"#, .malformed),
-    (#"{"specversion":"1.0","id":"","source":"s","type":"tidemark.metrics.v1","subject":"m","data":{}}"#, .malformed),
+    (
+      #"{"specversion":"1.0","id":"","source":"s","type":"tidemark.metrics.v1","subject":"m","data":{}}"#,
+      .malformed
+    ),
     (event(#""type":"tidemark.metrics.v1","subject":"\#(String(repeating: "m", count: 81))""#), .malformed),
     (event(#""type":"tidemark.metrics.v2","subject":"m""#), .unsupportedVersion),
-    (#"{"specversion":"2.0","id":"1","source":"s","type":"tidemark.metrics.v1","subject":"m","data":{}}"#, .unsupportedVersion),
+    (
+      #"{"specversion":"2.0","id":"1","source":"s","type":"tidemark.metrics.v1","subject":"m","data":{}}"#,
+      .unsupportedVersion
+    ),
     (event(#""type":"tidemark.labels.v1","subject":"m""#), .unknownKind),
     (event(#""type":"com.example.thing","subject":"m""#), .unknownKind),
     (event(features, data: #"{"rows":[[1,2],[3]]}"#), .shapeMismatch),
-    (event(features, data: #"{"rows":[]}"#), .shapeMismatch), (event(features, data: #"{"rows":[[]]}"#), .shapeMismatch),
+    (event(features, data: #"{"rows":[]}"#), .shapeMismatch),
+    (event(features, data: #"{"rows":[[]]}"#), .shapeMismatch),
     (event(features, data: #"{"feature_names":["a"],"rows":[[1,2]]}"#), .shapeMismatch),
     (event(features, data: #"{"feature_names":["a","a"],"rows":[[1,2]]}"#), .shapeMismatch),
     (event(features, data: #"{"rows":[["x"]]}"#), .malformed), (event(features, data: "{}"), .malformed),
@@ -102,7 +113,8 @@ import Wire
 
   /// A refusal of data leaves the header, so that its sequence number counts as received.
   @Test func refusedDataKeepsItsHeader() throws {
-    let event = try Self.decode(Self.event(Self.features + #","sequence":"7""#, data: #"{"rows":[[1],[2,3]]}"#))
+    let event = try Self.decode(
+      Self.event(Self.features + #","sequence":"7""#, data: #"{"rows":[[1],[2,3]]}"#))
     #expect(event.header.sequence?.number == 7)
     guard case .refused(let remark) = event.body else { return #expect(Bool(false)) }
     #expect(remark.detail == "row 0 has 1 values, row 1 has 2")
@@ -162,7 +174,8 @@ import Wire
       let decoded = try topic.withUnsafeBytes { topic in
         try body.withUnsafeBytes { body in try decoder.decode(topic: topic, body: body) }
       }
-      #expect(String(describing: Self.plain(decoded)) == String(describing: Self.plain(event)), "seed \(seed)")
+      #expect(
+        String(describing: Self.plain(decoded)) == String(describing: Self.plain(event)), "seed \(seed)")
     }
   }
 
@@ -207,7 +220,8 @@ import Wire
     case 0: return Event(header: header, body: .metrics(Metrics(accuracy: random.normal())))
     case 1: return Event(header: header, body: .features(batch()))
     default:
-      return Event(header: header, body: .baseline(BaselineUpdate(accuracy: random.normal(), features: batch())))
+      return Event(
+        header: header, body: .baseline(BaselineUpdate(accuracy: random.normal(), features: batch())))
     }
   }
 

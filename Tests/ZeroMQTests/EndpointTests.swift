@@ -11,7 +11,8 @@ import ZeroMQ
 
   @Test(arguments: [
     "", "tcp", "tcp://", "tcp://host", "tcp://:80", "tcp://host:", "tcp://host:65536", "tcp://host:-1",
-    "tcp://host:8 0", "tcp://a/b:80", "tcp://::1:80", "udp://host:80", "ipc://", "inproc://", "tcp://h\u{0}:1",
+    "tcp://host:8 0", "tcp://a/b:80", "tcp://::1:80", "udp://host:80", "ipc://", "inproc://",
+    "tcp://h\u{0}:1",
     "tcp://host:٣",
   ]) func isRefused(text: String) {
     #expect(throws: Endpoint.Invalid.self) { try Endpoint(parsing: text) }
@@ -25,7 +26,8 @@ import ZeroMQ
   }
 
   @Test(arguments: [
-    ("tcp://127.0.0.1:1", true), ("tcp://127.8.9.10:1", true), ("tcp://localhost:1", true), ("tcp://[::1]:1", true),
+    ("tcp://127.0.0.1:1", true), ("tcp://127.8.9.10:1", true), ("tcp://localhost:1", true),
+    ("tcp://[::1]:1", true),
     ("ipc:///x", true), ("inproc://x", true), ("tcp://*:1", false), ("tcp://0.0.0.0:1", false),
     ("tcp://127.example.com:1", false), ("tcp://127.0.0.1.example.com:1", false), ("tcp://10.0.0.1:1", false),
   ]) func loopbackIsKnown(text: String, isLocal: Bool) throws {

@@ -45,21 +45,25 @@ import ZeroMQ
   }
 
   private static func path(_ name: String) -> String {
-    FileManager.default.temporaryDirectory.appendingPathComponent("tm-\(UUID().uuidString.prefix(8))-\(name)").path
+    FileManager.default.temporaryDirectory.appendingPathComponent("tm-\(UUID().uuidString.prefix(8))-\(name)")
+      .path
   }
 
   private static func remove(_ path: String) {
     for file in [path, path + ".lock"] { try? FileManager.default.removeItem(atPath: file) }
   }
 
-  @Test(arguments: ["tcp://127.0.0.1:0", "inproc://pair", "ipc"]) func messagesArriveWhole(kind: String) throws {
+  @Test(arguments: ["tcp://127.0.0.1:0", "inproc://pair", "ipc"]) func messagesArriveWhole(kind: String)
+    throws
+  {
     let path = Self.path("whole")
     defer { Self.remove(path) }
     let context = try Context()
     var pair = try Pair(context, kind == "ipc" ? "ipc://\(path)" : kind)
     // 33 bytes is the most that libzmq keeps inside zmq_msg_t, 8 KiB its receive buffer.
     for size in [0, 1, 32, 33, 34, 8_191, 8_192, 8_193, 1 << 20] {
-      let frames = [[UInt8]](arrayLiteral: [1], [UInt8](repeating: UInt8(truncatingIfNeeded: size), count: size), [])
+      let frames = [[UInt8]](
+        arrayLiteral: [1], [UInt8](repeating: UInt8(truncatingIfNeeded: size), count: size), [])
       try pair.send(frames)
       #expect(try pair.receive() == frames)
       #expect(pair.message.byteCount == size + 1)
@@ -84,7 +88,9 @@ import ZeroMQ
     try pair.send(frames)
     _ = try pair.receive()
     for _ in 0..<3 {
-      for (index, frame) in frames.enumerated() { pair.message.withFrame(index) { #expect(Array($0) == frame) } }
+      for (index, frame) in frames.enumerated() {
+        pair.message.withFrame(index) { #expect(Array($0) == frame) }
+      }
     }
   }
 

@@ -1,0 +1,25 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Benchmarks in Swift, apart from the main package so that nothing here is built by those who use it.
+/// `Rooms` is a link to the main package's sources: what is timed is the code itself, with its
+/// package-level access, and not a copy.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Rooms/\(name)")
+}
+
+let package = Package(
+  name: "tidemark-benchmarks",
+  platforms: [.macOS(.v15)],
+  targets: [
+    room("CKernels"),
+    room("Statistics", ["CKernels"]),
+    room("Detection", ["Statistics"]),
+    room("Events"),
+    room("Monitoring", ["Events", "Detection", "Statistics"]),
+    .executableTarget(
+      name: "kernel-benchmark", dependencies: ["Statistics", "Monitoring", "Events"], path: "KernelBenchmark",
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+  ],
+  swiftLanguageModes: [.v6]
+)
