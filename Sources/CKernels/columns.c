@@ -1,8 +1,9 @@
 #include "CKernels.h"
 
-#include <float.h>
-#include <math.h>
 #include <string.h>
+
+/* No fused multiply-add: every processor and every build rounds alike, so replay repeats itself. */
+#pragma STDC FP_CONTRACT OFF
 
 /* 8 doubles: one AVX-512 register, two of AVX2, four of SSE2 or NEON. The type is a vector
    extension of clang and gcc, so that the kernel is wide in debug builds too, without flags. */
@@ -46,10 +47,13 @@ INLINE int all_zero(const lanes *v) {
 INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
                       double *count, double *mean, double *m2, double *min, double *max) {
   const lanes zero = {0};
+  /* The tile's mean is taken from its first row, so that a constant column has its constant as mean,
+     to the last bit, and no deviation. */
+  const lanes first = LOAD(values), from = (lanes)((mask)first & ((first - first) == zero));
   lanes sum = zero, probe = zero, low = LOAD(min), high = LOAD(max);
   for (size_t r = 0; r < rows; r++) {
     lanes x = LOAD(values + r * row_stride);
-    sum += x;
+    sum += x - from;
     /* x - x is 0 for a finite x and NaN for NaN and infinities. */
     probe += x - x;
     low = SELECT(x < low, x, low);
@@ -59,7 +63,7 @@ INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
   lanes n, tile_mean, squares = zero;
   if (all_zero(&probe)) {
     n = zero + (double)rows;
-    tile_mean = sum * (1.0 / (double)rows);
+    tile_mean = from + sum / (double)rows;
     for (size_t r = 0; r < rows; r++) {
       lanes distance = LOAD(values + r * row_stride) - tile_mean;
       squares += distance * distance;
@@ -70,12 +74,12 @@ INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
     for (size_t r = 0; r < rows; r++) {
       lanes x = LOAD(values + r * row_stride);
       mask present = (x - x) == zero;
-      sum += (lanes)((mask)x & present);
+      sum += (lanes)((mask)(x - from) & present);
       n += (lanes)((mask)(zero + 1.0) & present);
       low = SELECT((x < low) & present, x, low);
       high = SELECT((x > high) & present, x, high);
     }
-    tile_mean = sum / SELECT(n > zero, n, zero + 1.0);
+    tile_mean = from + sum / SELECT(n > zero, n, zero + 1.0);
     for (size_t r = 0; r < rows; r++) {
       lanes x = LOAD(values + r * row_stride);
       mask present = (x - x) == zero;
@@ -92,16 +96,14 @@ INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
   lanes delta = tile_mean - old_mean;
   STORE(count, total);
   STORE(mean, old_mean + (lanes)((mask)(delta * weight) & some));
-  STORE(m2, LOAD(m2) + squares + (lanes)((mask)(delta * delta * before * weight) & some));
+  STORE(m2, LOAD(m2) + squares + (lanes)((mask)((delta * before) * (delta * weight)) & some));
 }
 
-/* The columns beyond the last whole block: copied into a block whose other lanes are NaN. */
+/* The columns beyond the last whole block: copied into a block whose other lanes are zero. */
 INLINE void fold_remainder(const double *values, size_t rows, size_t row_stride, size_t width,
                            double *count, double *mean, double *m2, double *min, double *max) {
-  double block[TILE_ROWS * LANES], state[5][LANES];
+  double block[TILE_ROWS * LANES] = {0}, state[5][LANES] = {0};
   double *arrays[5] = {count, mean, m2, min, max};
-  for (size_t i = 0; i < TILE_ROWS * LANES; i++) block[i] = NAN;
-  memset(state, 0, sizeof state);
   for (size_t r = 0; r < rows; r++) memcpy(block + r * LANES, values + r * row_stride, width * sizeof(double));
   for (size_t a = 0; a < 5; a++) memcpy(state[a], arrays[a], width * sizeof(double));
   fold_tile(block, rows, LANES, state[0], state[1], state[2], state[3], state[4]);
@@ -132,13 +134,14 @@ void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
   }
 }
 
-/* Folds the sums of `rows` (1 to TILE_ROWS) rows of LANES columns. */
-INLINE void sum_tile(const double *values, size_t rows, size_t row_stride, double *count, double *sum) {
-  const lanes zero = {0};
+/* Folds the sums of `rows` (1 to TILE_ROWS) rows of LANES columns, each less its origin. */
+INLINE void sum_tile(const double *values, size_t rows, size_t row_stride, const double *origin,
+                     double *count, double *sum) {
+  const lanes zero = {0}, from = LOAD(origin);
   lanes total = zero, probe = zero, n = zero + (double)rows;
   for (size_t r = 0; r < rows; r++) {
     lanes x = LOAD(values + r * row_stride);
-    total += x;
+    total += x - from;
     probe += x - x;
   }
   if (!all_zero(&probe)) {
@@ -146,7 +149,7 @@ INLINE void sum_tile(const double *values, size_t rows, size_t row_stride, doubl
     for (size_t r = 0; r < rows; r++) {
       lanes x = LOAD(values + r * row_stride);
       mask present = (x - x) == zero;
-      total += (lanes)((mask)x & present);
+      total += (lanes)((mask)(x - from) & present);
       n += (lanes)((mask)(zero + 1.0) & present);
     }
   }
@@ -155,25 +158,26 @@ INLINE void sum_tile(const double *values, size_t rows, size_t row_stride, doubl
 }
 
 WIDEST
-void tidemark_sum_columns(const double *values, size_t rows, size_t columns, double *count,
-                          double *sum) {
+void tidemark_sum_columns(const double *values, size_t rows, size_t columns, const double *origin,
+                          double *count, double *sum) {
   const size_t whole = columns - columns % LANES, width = columns - whole;
   for (size_t first = 0; first < rows; first += TILE_ROWS) {
     const size_t height = rows - first < TILE_ROWS ? rows - first : TILE_ROWS;
     const double *tile = values + first * columns;
     if (height == TILE_ROWS) {
       for (size_t c = 0; c < whole; c += LANES)
-        sum_tile(tile + c, TILE_ROWS, columns, count + c, sum + c);
+        sum_tile(tile + c, TILE_ROWS, columns, origin + c, count + c, sum + c);
     } else {
       for (size_t c = 0; c < whole; c += LANES)
-        sum_tile(tile + c, height, columns, count + c, sum + c);
+        sum_tile(tile + c, height, columns, origin + c, count + c, sum + c);
     }
     if (width == 0) continue;
     /* The columns beyond the last whole block, in a block whose other lanes are zero. */
-    double block[TILE_ROWS * LANES] = {0}, counts[LANES] = {0}, sums[LANES] = {0};
+    double block[TILE_ROWS * LANES] = {0}, from[LANES] = {0}, counts[LANES] = {0}, sums[LANES] = {0};
+    memcpy(from, origin + whole, width * sizeof(double));
     for (size_t r = 0; r < height; r++)
       memcpy(block + r * LANES, tile + whole + r * columns, width * sizeof(double));
-    sum_tile(block, height, LANES, counts, sums);
+    sum_tile(block, height, LANES, from, counts, sums);
     for (size_t c = 0; c < width; c++) count[whole + c] += counts[c], sum[whole + c] += sums[c];
   }
 }

@@ -1,8 +1,7 @@
-/// Exit codes of sysexits.h, so that scripts and supervisors can tell failures apart.
+/// Exit codes of sysexits.h, so that scripts and supervisors can tell failures apart. A wrong command
+/// line ends with 64 (EX_USAGE) before any of this code runs.
 package enum ExitStatus: Int32, Sendable {
   case success = 0
-  /// A wrong command line (EX_USAGE).
-  case usage = 64
   /// Input that could not be taken (EX_DATAERR).
   case data = 65
   /// A file that is not there or cannot be read (EX_NOINPUT).

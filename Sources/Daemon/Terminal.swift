@@ -1,14 +1,12 @@
 import Foundation
 
-/// Standard error as a place for people: colour and progress on a terminal, neither in a pipe.
+/// Standard output or error as a place for people: colour and progress on a terminal, neither in a pipe.
 package struct Terminal: Sendable {
   package enum Style: String, Sendable {
     case bold = "1"
-    case dim = "2"
     case red = "31"
     case green = "32"
     case yellow = "33"
-    case cyan = "36"
   }
 
   /// Whether the stream is a terminal.

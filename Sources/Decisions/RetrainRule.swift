@@ -38,8 +38,8 @@ package protocol RetrainRule: Sendable {
   static func judge(_ evidence: RetrainEvidence, by policy: RetrainPolicy) -> (TriggerReason, weight: Double)?
 }
 
-/// Every rule, in the order in which reasons are given. To add one: a file in `Rules`, a line here,
-/// a scenario in `Tests/DecisionsTests`.
+/// Every rule, in the order in which reasons are given. To add one, see the recipe in
+/// CONTRIBUTING.md.
 package enum RetrainRuleCatalog {
   package static let rules: [any RetrainRule.Type] = [
     AccuracyDropRule.self, DriftRule.self, ElapsedTimeRule.self,

@@ -1,6 +1,7 @@
 import Statistics
 
-/// Every detector there is. To add one: a file in `Detectors`, a line here, a golden file.
+/// Every detector there is, for the conformance suite; monitors make the ones they need by type.
+/// To add one: a file in `Detectors`, a line here, a golden file.
 package enum DetectorCatalog {
   /// One detector as the conformance suite and the command line see it.
   package struct Entry: Sendable {
@@ -19,12 +20,11 @@ package enum DetectorCatalog {
       golden: "reference.json"
     ) { baseline in
       let moments = columnMoments(of: baseline)
-      return Probe(
-        detector: MeanShiftDetector(
-          mean: moments.mean(of: 0), standardDeviation: moments.standardDeviation(of: 0))
-      ) { batch in
-        let moments = columnMoments(of: batch)
-        return .init(mean: moments.mean(of: 0), count: moments.present(in: 0))
+      return Probe(detector: MeanShiftDetector(standardDeviation: moments.standardDeviation(of: 0))) {
+        batch in
+        var means = ColumnMeans(origin: [moments.mean(of: 0)])
+        means.replace(with: batch)
+        return .init(distance: means.distance(of: 0), count: means.present(in: 0))
       }
     },
     Entry(

@@ -20,8 +20,9 @@ package struct MonitoringEngine: Sendable {
   /// A purge reads every source, so a flood of new ones may not ask for it each time.
   private var nextSourcePurge = Timestamp.min
   private var deadlines = DeadlineQueue()
-  /// When the first event arrived, or time was first told.
-  private var start = Timestamp.max
+  /// When time was first told, or sources were last forgotten: epochs that began later are accounted
+  /// from their first message on.
+  private var accountedFrom = Timestamp.max
   /// Arrival time never goes back.
   private var now = Timestamp.min
 
@@ -55,12 +56,20 @@ package struct MonitoringEngine: Sendable {
 
   /// Fires every deadline due before `arrival`.
   package mutating func advance(to arrival: Timestamp, into effects: inout [Effect]) {
-    if start == .max { start = arrival }
+    while fireDeadline(before: arrival, into: &effects) {}
+  }
+
+  /// Moves time on to `arrival` and fires the first deadline due before it, if there is one.
+  ///
+  /// - Returns: whether one fired. A caller that performs the effects after each holds few of them,
+  ///   however far time jumps.
+  package mutating func fireDeadline(before arrival: Timestamp, into effects: inout [Effect]) -> Bool {
+    if accountedFrom == .max && arrival != .min { accountedFrom = arrival }
     now = max(now, arrival)
-    while let (deadline, model) = deadlines.first, deadline < now {
-      models[model].fireDeadline(before: now, into: &effects)
-      deadlines.update(model, to: models[model].deadlineArrival)
-    }
+    guard let (deadline, model) = deadlines.first, deadline < now else { return false }
+    models[model].fireDeadline(before: now, into: &effects)
+    deadlines.update(model, to: models[model].deadlineArrival)
+    return true
   }
 
   // MARK: Sources
@@ -69,11 +78,12 @@ package struct MonitoringEngine: Sendable {
     let id = stableHash(header.id)
     do throws(Remark) {
       if let place = sources.index(forKey: header.source) {
-        try sources.values[place].enter(header.sequence, id: id, at: now, start: start, into: &effects)
+        try sources.values[place].enter(
+          header.sequence, id: id, at: now, start: accountedFrom, into: &effects)
       } else {
         try makeRoomForSource()
         var ledger = SourceLedger(at: now)
-        try ledger.enter(header.sequence, id: id, at: now, start: start, into: &effects)
+        try ledger.enter(header.sequence, id: id, at: now, start: accountedFrom, into: &effects)
         sources[header.source] = ledger
       }
     } catch {
@@ -86,6 +96,7 @@ package struct MonitoringEngine: Sendable {
     if now >= nextSourcePurge {
       let now = now
       sources = sources.filter { $0.value.lastHeard.duration(to: now) < Self.sourceMemory }
+      accountedFrom = now
       nextSourcePurge = now.advanced(by: Self.sourcePurgeInterval)
     }
     guard sources.count < settings.limits.sources else {

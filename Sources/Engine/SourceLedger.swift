@@ -24,8 +24,8 @@ struct SourceLedger: Sendable {
   ///
   /// - Parameters:
   ///   - id: a 64-bit hash of the event's id.
-  ///   - start: when the engine heard its first event. An epoch that began later is accounted from its
-  ///     number 1, an older one from the first number that is heard.
+  ///   - start: an epoch that began later is accounted from its number 1, an older one from the first
+  ///     number that is heard.
   /// - Throws: `duplicate` or `staleEpoch`: the event is not to be handled.
   mutating func enter(
     _ sequence: SequenceNumber?, id: UInt64, at arrival: Timestamp, start: Timestamp,

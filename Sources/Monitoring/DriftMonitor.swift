@@ -28,7 +28,7 @@ package struct FeatureBaseline: Sendable {
 
 /// Watches the columns of one model's feature batches against its baseline.
 ///
-/// Memory: 40 bytes a column for the baseline, 16 for the batch being read, 24 for its detector,
+/// Memory: 40 bytes a column for the baseline, 24 for the batch being read, 16 for its detector,
 /// and `history` short summaries.
 package struct DriftMonitor: Sendable {
   /// One past assessment, without its columns.
@@ -42,7 +42,8 @@ package struct DriftMonitor: Sendable {
   private let settings: DriftSettings
   private var baseline: FeatureBaseline?
   private var detectors: [MeanShiftDetector] = []
-  private var batch = ColumnMeans(columns: 0)
+  /// Measured from the baseline's means, in the columns' order of the last batch.
+  private var batch = ColumnMeans(origin: [])
   private var columnOrder = ColumnOrder()
   package private(set) var history: Ring<Summary>
 
@@ -59,11 +60,18 @@ package struct DriftMonitor: Sendable {
     let columns = baseline.moments.columns
     detectors = (0..<columns).map { column in
       MeanShiftDetector(
-        mean: baseline.moments.mean(of: column),
         standardDeviation: baseline.moments.standardDeviation(of: column), threshold: settings.threshold)
     }
-    batch = ColumnMeans(columns: columns)
     columnOrder = ColumnOrder()
+    batch = means(for: baseline)
+  }
+
+  private func means(for baseline: FeatureBaseline) -> ColumnMeans {
+    var origin = [Double](repeating: 0, count: baseline.moments.columns)
+    for column in origin.indices {
+      origin[columnOrder.sourceColumn(of: column)] = baseline.moments.mean(of: column)
+    }
+    return ColumnMeans(origin: origin)
   }
 
   /// Judges a batch. Cost: one pass over its values and O(columns).
@@ -75,7 +83,7 @@ package struct DriftMonitor: Sendable {
     guard let baseline else {
       throw Remark(.noBaseline, "features before any feature baseline")
     }
-    try columnOrder.match(features, to: baseline)
+    if try columnOrder.match(features, to: baseline) { batch = means(for: baseline) }
     batch.replace(with: features.matrix.values)
 
     var columns: [DriftAssessment.Feature] = []
@@ -84,14 +92,14 @@ package struct DriftMonitor: Sendable {
     var drifted = 0
     for index in detectors.indices {
       let source = columnOrder.sourceColumn(of: index)
-      let newMean = batch.mean(of: source)
-      let verdict = detectors[index].observe(.init(mean: newMean, count: batch.present(in: source)))
+      let verdict = detectors[index].observe(
+        .init(distance: batch.distance(of: source), count: batch.present(in: source)))
       if verdict.isDrifted { drifted += 1 }
       if verdict.score >= (maximum ?? 0) { maximum = verdict.score }
       columns.append(
         .init(
-          isDrifted: verdict.isDrifted, score: verdict.score, baselineMean: detectors[index].mean,
-          newMean: newMean))
+          isDrifted: verdict.isDrifted, score: verdict.score, baselineMean: baseline.moments.mean(of: index),
+          newMean: batch.mean(of: source)))
     }
     let assessment = DriftAssessment(
       features: columns, names: baseline.names ?? features.names, driftedCount: drifted,
@@ -129,21 +137,21 @@ private struct ColumnOrder: Sendable {
 
   func sourceColumn(of column: Int) -> Int { permutation?[column] ?? column }
 
-  mutating func match(_ batch: FeatureBatch, to baseline: FeatureBaseline) throws(Remark) {
+  /// - Returns: whether the order is another than before.
+  mutating func match(_ batch: FeatureBatch, to baseline: FeatureBaseline) throws(Remark) -> Bool {
     let expected = baseline.moments.columns
     guard let wanted = baseline.names, let given = batch.names else {
       guard batch.matrix.columns == expected else {
         throw Remark(
           .shapeMismatch, "the baseline has \(expected) features, the batch has \(batch.matrix.columns)")
       }
-      permutation = nil
       matched = nil
-      return
+      return reorder(nil)
     }
-    guard given !== matched else { return }
+    guard given !== matched else { return false }
     guard given != wanted else {
-      (matched, permutation) = (given, nil)
-      return
+      matched = given
+      return reorder(nil)
     }
     let places = Dictionary(uniqueKeysWithValues: given.names.enumerated().map { ($1, $0) })
     let missing = wanted.names.filter { places[$0] == nil }
@@ -155,8 +163,13 @@ private struct ColumnOrder: Sendable {
         "the baseline has \(expected) features, the batch has \(given.count)"
           + Self.list("missing", missing) + Self.list("not in the baseline", extra))
     }
-    permutation = wanted.names.map { places[$0]! }
     matched = given
+    return reorder(wanted.names.map { places[$0]! })
+  }
+
+  private mutating func reorder(_ order: [Int]?) -> Bool {
+    defer { permutation = order }
+    return permutation != order
   }
 
   /// At most five names, so that a hostile batch cannot fill the log.

@@ -81,7 +81,8 @@ struct CloudEvent {
       text = JSONText(
         bytes: UnsafeRawBufferPointer(rebasing: reader.bytes[first..<reader.offset]), hasEscapes: false)
     }
-    guard let count = text.wholeNumber else {
+    let count = text.hasEscapes ? UInt64(try text.resolved()) : text.wholeNumber
+    guard let count else {
       reader.rewind(to: start)
       throw reader.failure("\(key) is no whole number")
     }
@@ -169,7 +170,8 @@ struct CloudEvent {
 
   private func parsedTime() throws(Remark) -> Timestamp? {
     guard let time else { return nil }
-    guard let parsed = RFC3339.parse(time.bytes) else {
+    let parsed = time.hasEscapes ? RFC3339.parse(try time.resolved()) : RFC3339.parse(time.bytes)
+    guard let parsed else {
       throw Remark(
         .malformed, "time '\(try time.resolved().prefix(40))', want RFC 3339 between 1678 and 2261")
     }

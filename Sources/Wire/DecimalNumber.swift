@@ -73,8 +73,8 @@ struct DecimalNumber {
       let start = end
       var value = 0
       while end < bytes.count, bytes[end] &- UInt8(ascii: "0") < 10 {
-        // Any exponent beyond this is zero or infinity, however many digits it has.
-        value = min(value * 10 + Int(bytes[end] &- UInt8(ascii: "0")), 1_000_000)
+        // More than a frame has digits, so that what is beyond it is zero or infinity.
+        value = min(value * 10 + Int(bytes[end] &- UInt8(ascii: "0")), 1 << 40)
         end += 1
       }
       exponent += isDown ? -value : value
@@ -155,7 +155,8 @@ struct DecimalNumber {
     if isExact {
       if dropped > 0x400 || dropped == 0x400 && (rest != 0 || kept & 1 == 1) { kept += 1 }
     } else {
-      // The truth is up to two units of `wide` higher.
+      // The truth is less than three units of `wide` higher: up to two for the reciprocal that was cut,
+      // and less than one for the bits in `rest`.
       if (0x3fe...0x400).contains(dropped) { return nil }
       if dropped > 0x400 { kept += 1 }
     }

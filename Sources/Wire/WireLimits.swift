@@ -17,8 +17,9 @@ package struct WireLimits: Sendable, Equatable {
   package static let jsonDepth = 64
   /// Names, sources and topics kept to be shared by the events that repeat them, at most 256 bytes each.
   static let internedTexts = 4_096
-  /// Lists of feature names kept likewise, at most 64 KiB of text each: 16 MiB.
-  static let internedNameLists = 256
+  /// Lists of feature names kept likewise, at most 64 KiB of text each, which with its strings is about
+  /// 350 KiB: 22 MiB.
+  static let internedNameLists = 64
   static let internedNameListBytes = 64 << 10
 
   package init() {}

@@ -29,7 +29,9 @@ package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     switch text[..<separator.lowerBound] {
     case "tcp": self = try Self.parseTCP(rest, in: text)
     case "ipc":
-      guard !rest.isEmpty else { throw Invalid(description: "'\(text)' has no path") }
+      guard !rest.isEmpty, rest != "*" else {
+        throw Invalid(description: "'\(text)' has no path of its own, want ipc://PATH")
+      }
       guard rest.utf8.count <= Self.maximumPathBytes else {
         throw Invalid(
           description:

@@ -59,6 +59,8 @@ final class IPCLock: Sendable {
     let probe = socket(AF_UNIX, stream, 0)
     guard probe >= 0 else { throw ZeroMQError(code: errno, operation: operation) }
     defer { close(probe) }
+    // A listener whose queue is full would make connect wait; it is alive all the same (EAGAIN).
+    _ = fcntl(probe, F_SETFL, O_NONBLOCK)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
@@ -67,7 +69,7 @@ final class IPCLock: Sendable {
         connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
-    guard connected != 0 else {
+    guard connected != 0 && errno != EAGAIN else {
       throw ZeroMQError(
         code: EADDRINUSE, operation: operation, detail: "another process listens on \(path)")
     }

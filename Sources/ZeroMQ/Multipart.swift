@@ -41,11 +41,6 @@ package struct Multipart: ~Copyable {
       UnsafeRawBufferPointer(start: zmq_msg_data(slots + index), count: zmq_msg_size(slots + index)))
   }
 
-  /// The size of all frames held, in bytes.
-  package var byteCount: Int {
-    (0..<frameCount).reduce(0) { $0 + zmq_msg_size(slots + $1) }
-  }
-
   mutating func receive(from handle: UnsafeMutableRawPointer, flags: CInt) throws(ZeroMQError) -> Receipt {
     frameCount = 0
     var received = 0

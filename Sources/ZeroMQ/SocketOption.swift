@@ -50,11 +50,6 @@ package struct SocketOption<Kind: SocketKind>: Sendable {
 
   /// ZMQ_BACKLOG: connections that may wait to be accepted.
   package static func backlog(_ connections: Int) -> SocketOption { int(ZMQ_BACKLOG, connections) }
-
-  /// ZMQ_RECONNECT_IVL and its maximum, for sockets that connect.
-  package static func reconnect(milliseconds: Int, maximum: Int) -> [SocketOption] {
-    [int(ZMQ_RECONNECT_IVL, milliseconds), int(ZMQ_RECONNECT_IVL_MAX, maximum)]
-  }
 }
 
 extension SocketOption where Kind: ReceivingKind {

@@ -90,4 +90,31 @@ import Testing
     #expect(metadata["gap"] == "40" && metadata["late"] == "1" && metadata["malformed"] == "1")
     #expect(metadata["duplicate"] == nil)
   }
+
+  /// A peer says how large a gap is, as often as it likes.
+  @Test func hugeGapsSaturate() {
+    var account = Account(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    for _ in 0..<4 { account.enter(Remark(.gap, count: .max, "x"), at: Timestamp(nanoseconds: 0)) }
+    #expect(account.metadata["gap"]?.description == "\(UInt64.max)")
+  }
+}
+
+@Suite struct BaselineTableTests {
+  @Test(arguments: ["a,b\n1,2\n3,\n", "a,b\r\n1,2\r\n3,NA\r\n", "\"a\", b\n\n1 , 2\n3,null", "1,2\n3,nan\n"])
+  func tablesAreRead(text: String) throws {
+    let batch = try BaselineTable.parseCSV(text)
+    #expect(batch.matrix.rows == 2 && batch.matrix.columns == 2)
+    #expect(Array(batch.matrix.values.prefix(3)) == [1, 2, 3] && batch.matrix.values[3].isNaN)
+    #expect(batch.names == (text.hasPrefix("1") ? nil : FeatureNames(["a", "b"])))
+  }
+
+  @Test(arguments: [("", 1), ("a,b\r\n", 1), ("a,b\n1,2\n3\n", 3), ("1,2\n3,x\n", 2), ("a,a\n1,2\n", 1)])
+  func mistakesHaveTheirLine(text: String, line: Int) {
+    do {
+      _ = try BaselineTable.parseCSV(text)
+      Issue.record("taken: \(text)")
+    } catch {
+      #expect((error as? BaselineTable.CSVProblem)?.line == line)
+    }
+  }
 }

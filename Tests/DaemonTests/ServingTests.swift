@@ -1,5 +1,6 @@
 import Events
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 import Wire
@@ -49,30 +50,48 @@ import ZeroMQ
 
     func receive() throws -> (topic: String, event: JSON) {
       #expect(try subscriber.receive(into: &message, wait: true) == .message)
+      return try read()
+    }
+
+    private func read() throws -> (topic: String, event: JSON) {
       let topic = message.withFrame(0) { String(decoding: $0, as: UTF8.self) }
       return (topic, try JSON(bytes: message.withFrame(message.frameCount - 1) { Array($0) }))
     }
 
-    /// Sends a measurement that opens an alert of model `model` until the alert arrives.
-    func sendUntilHeard(_ model: String) throws {
-      for attempt in 0..<100 {
-        try send("\(model)\(attempt)", accuracy: 0, id: 1_000_000 + attempt)
-        while true {
-          guard try subscriber.receive(into: &message) == .message else { break }
-          return
-        }
+    /// Sends alternating measurements of `model` until what they cause arrives here: then our
+    /// subscription has reached the daemon.
+    func sendUntilHeard(_ model: String) throws -> (topic: String, event: JSON) {
+      for attempt in 0..<100_000 {
+        try send(model, accuracy: attempt % 2 == 0 ? 0 : 1, id: attempt)
+        guard try subscriber.receive(into: &message) == .message else { continue }
+        return try read()
+      }
+      throw Unheard()
+    }
+    private struct Unheard: Error {}
+
+    /// Publishes large feature batches until `stop` is set; signals `many` once a queue's worth is sent.
+    func flood(until stop: borrowing Mutex<Bool>, many: DispatchSemaphore) throws {
+      let rows = [[Double]](repeating: (0..<200).map { Double($0) / 7 }, count: 200)
+      let matrix = Matrix(rows: 200, columns: 200, values: rows.flatMap(\.self))
+      let header = EventHeader(id: "x", source: SourceName("flood")!, model: ModelKey(name: ModelName("m")!))
+      var encoder = EventEncoder()
+      let encoded = encoder.encode(
+        Event(header: header, body: .features(FeatureBatch(names: nil, matrix: matrix))))
+      let (topic, body) = try #require(encoded)
+      var sent = 0
+      while !stop.withLock({ $0 }) {
+        guard try publisher.send(topic, more: true) else { continue }
+        _ = try publisher.send(body, more: false)
+        sent += 1
+        if sent == 100 { many.signal() }
       }
     }
   }
 
   @Test func alertsReachTheSubscriber() throws {
     let rig = try Rig(subscribe: "alert/m/")
-    // Alerts are published whether anyone listens or not; send until our subscription has arrived.
-    for id in 0..<10_000 {
-      try rig.send("m", accuracy: id % 2 == 0 ? 0.1 : 1, id: id)
-      if id > 200 { break }
-    }
-    let (topic, event) = try rig.receive()
+    let (topic, event) = try rig.sendUntilHeard("m")
     #expect(topic == "alert/m/-/demo")
     #expect(event["source"].text == "demo" && event["data"]["monitor"].text == "accuracy")
     #expect(["tidemark.alert.opened.v1", "tidemark.alert.resolved.v1"].contains(event["type"].text))
@@ -92,13 +111,21 @@ import ZeroMQ
     #expect(try rig.receive().topic == "alert/after/-/demo")
   }
 
-  /// Stopping under load: the daemon's thread ends while a publisher still sends.
+  /// Stopping under load: the daemon's thread ends while a publisher goes on sending large batches.
   @Test func stopsUnderLoad() throws {
     let rig = try Rig()
-    for id in 0..<20_000 { try rig.send("m", accuracy: 1, id: id) }
-    let clock = ContinuousClock()
-    let elapsed = clock.measure { rig.daemon.stop() }
-    #expect(elapsed < .seconds(3))
+    let isOver = Mutex(false)
+    let many = DispatchSemaphore(value: 0)
+    let daemon = rig.daemon
+    let elapsed = Mutex(Duration.zero)
+    let thread = try SocketThread(name: "stops") {
+      many.wait()
+      elapsed.withLock { $0 = ContinuousClock().measure { daemon.stop() } }
+      isOver.withLock { $0 = true }
+    }
+    try rig.flood(until: isOver, many: many)
+    thread.join()
+    #expect(elapsed.withLock { $0 } < .seconds(3))
   }
 
   @Test func daemonsComeAndGo() throws {

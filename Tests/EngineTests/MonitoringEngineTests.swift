@@ -61,20 +61,20 @@ import Testing
   @Test func deadlinesOfAllModelsFireInOrder() {
     var engine = MonitoringEngine(settings: EngineSettings())
     var random = SeededGenerator(seed: 8)
+    var lags: [String: Duration] = [:]
     for model in 0..<50 {
       let at = Double(model)
-      let nominal = Double.random(in: -100...at, using: &random)
+      let nominal = Double.random(in: -10_000...at, using: &random)
+      lags["m\(model)"] = Timestamp.test(nominal).duration(to: .test(at))
       _ = engine.handle(.test("\(model)", nominal, .accuracy(1), model: "m\(model)"), at: .test(at))
     }
     var effects: [Effect] = []
     engine.advance(to: .test(30 * Self.day), into: &effects)
     #expect(effects.evaluations.count == 50 * 4)
     // In arrival time: model time plus the lag with which each model's event arrived.
-    var last: [ModelKey: Timestamp] = [:]
-    for publication in effects.publications {
-      #expect(last[publication.model].map { $0 <= publication.time } ?? true)
-      last[publication.model] = publication.time
-    }
+    let arrivals = effects.publications.map { $0.time.advanced(by: lags[$0.model.name.text]!) }
+    #expect(arrivals == arrivals.sorted())
+    #expect(effects.publications.map(\.time) != effects.publications.map(\.time).sorted(), "lags must matter")
   }
 
   /// However far a hostile or broken time jumps, the work is bounded, and said.
@@ -181,6 +181,23 @@ import Testing
     let event = Event.test("young", nil, .accuracy(1), source: "t", sequence: .init(epoch: young, number: 3))
     #expect(
       engine.handle(event, at: .test(61)).reasons == [.gap], "an epoch that began after the first event")
+  }
+
+  /// Sources that were forgotten and come back are accounted anew, not from their beginning.
+  @Test func forgottenSourcesLostNothing() {
+    var settings = EngineSettings()
+    settings.limits.sources = 1
+    var engine = MonitoringEngine(settings: settings)
+    let send = { (engine: inout MonitoringEngine, source: String, number: UInt64, at: Double) in
+      let sequence = SequenceNumber(epoch: 2_000_000_000, number: number)
+      let event = Event.test("\(source)\(number)", nil, .accuracy(1), source: source, sequence: sequence)
+      return engine.handle(event, at: .test(at)).reasons
+    }
+    var effects: [Effect] = []
+    engine.advance(to: .test(1), into: &effects)
+    for number in 1...100 { #expect(send(&engine, "a", UInt64(number), 2 + Double(number)) == []) }
+    #expect(send(&engine, "b", 1, 4_000) == [], "a is forgotten")
+    #expect(send(&engine, "a", 101, 8_000) == [])
   }
 
   @Test func gapsCountWhatIsMissing() {

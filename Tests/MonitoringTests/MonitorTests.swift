@@ -123,6 +123,23 @@ import Testing
     #expect(empty.maximumScore == nil && monitor.finding(for: empty) == nil)
   }
 
+  /// A batch that is the baseline again has not drifted, whatever its columns hold: a constant one has
+  /// no deviation but the epsilon, so any noise of rounding would be a large score.
+  @Test(arguments: [UInt64(1), 2, 3]) func theBaselinesOwnRowsAreNoDrift(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    for rows in [1, 7, 8, 30, 100, 999] {
+      let columns = 40
+      let constants = (0..<columns).map { column in
+        (Double.random(in: 1..<10, using: &random)) * [1e3, 1e6, 1e9, 1e13][column % 4]
+      }
+      let values = (0..<rows).flatMap { _ in constants }
+      let batch = FeatureBatch(names: nil, matrix: Matrix(rows: rows, columns: columns, values: values))
+      var monitor = DriftMonitor(settings: DriftSettings())
+      monitor.setBaseline(FeatureBaseline(batch))
+      #expect(try monitor.observe(batch, at: Self.time).maximumScore == 0, "seed \(seed), \(rows) rows")
+    }
+  }
+
   @Test func noBaselineIsSaid() {
     var monitor = DriftMonitor(settings: DriftSettings())
     #expect(throws: Remark(.noBaseline, "features before any feature baseline")) {

@@ -131,7 +131,8 @@ import Testing
   static let systemRooms: Set = ["ZeroMQ", "Wire"]
 
   @Test func roomsImportOnlyWhatTheTableAllows() throws {
-    let pattern = /^(?:public |package |internal |private |fileprivate |@\w+ )*import\s+(?:\w+\s+)?(\w+)/
+    let pattern =
+      /^\s*(?:public |package |internal |private |fileprivate |@\w+ )*import\s+(?:\w+\s+)?(\w+)$/
     var seen: Set<String> = []
     for source in try Self.sources(under: "Sources", endings: ["swift"]) {
       let room = String(source.path.split(separator: "/")[1])

@@ -57,6 +57,15 @@ import Testing
     #expect(value.bitPattern == expected.bitPattern)
   }
 
+  /// Exponents that undo a million digits.
+  @Test func longNumbersKeepTheirValue() throws {
+    let zeros = String(repeating: "0", count: 1_000_000)
+    #expect(try read("0." + zeros.dropLast() + "1e1000010") { try $0.readNumber() } == 1e10)
+    #expect(try read("1" + zeros + "e-1000010") { try $0.readNumber() } == 1e-10)
+    #expect(try read("1e99999999999999999999") { try $0.readNumber() } == .infinity)
+    #expect(try read("1e-99999999999999999999") { try $0.readNumber() } == 0)
+  }
+
   @Test(arguments: [
     "", "-", "+1", "01", "1.", ".5", "1e", "1e+", "0x1", "--1", "1_000", "٣", "Inf", "nan", "-NaN",
   ])

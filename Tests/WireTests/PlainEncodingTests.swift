@@ -55,6 +55,16 @@ import Wire
     #expect(metrics == Metrics(accuracy: 0.5, latencyMilliseconds: 7))
   }
 
+  @Test func escapesAreResolvedInEveryAttribute() throws {
+    let escaped = Self.event(
+      #""type":"tidemark.\u006detrics.v1","subje\u0063t":"\u006d","time":"2026-01-01T01:00:00\u002B01:00","sequence":"\u0035""#
+    )
+    let event = try Self.decode(escaped)
+    #expect(event.header.model.name.text == "m" && event.header.sequence?.number == 5)
+    #expect(event.header.time == Timestamp(nanoseconds: 1_767_225_600_000_000_000))
+    guard case .metrics = event.body else { return #expect(Bool(false)) }
+  }
+
   @Test func topicGivesWhatTheBodyLeavesOut() throws {
     let body = Self.event(#""type":"tidemark.metrics.v1""#, data: #"{"accuracy":1}"#)
     let event = try Self.decode(body, topic: "metrics/team%2Ffraud/2/s")

@@ -11,7 +11,7 @@ import ZeroMQ
 
   @Test(arguments: [
     "", "tcp", "tcp://", "tcp://host", "tcp://:80", "tcp://host:", "tcp://host:65536", "tcp://host:-1",
-    "tcp://host:8 0", "tcp://a/b:80", "tcp://::1:80", "udp://host:80", "ipc://", "inproc://",
+    "tcp://host:8 0", "tcp://a/b:80", "tcp://::1:80", "udp://host:80", "ipc://", "ipc://*", "inproc://",
     "tcp://h\u{0}:1",
     "tcp://host:٣",
   ]) func isRefused(text: String) {

@@ -26,9 +26,13 @@ typedef struct {
 void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
                            tidemark_moments moments);
 
-/* Adds each column's finite values to `sum`, and how many they are to `count`: what a mean needs and
-   no more, at the speed of reading memory. Otherwise as tidemark_fold_columns. */
-void tidemark_sum_columns(const double *values, size_t rows, size_t columns, double *count,
-                          double *sum);
+/* Adds each column's finite values, less the column's `origin`, to `sum`, and how many they are to
+   `count`: what a mean needs and no more, at the speed of reading memory. Otherwise as
+   tidemark_fold_columns.
+
+   The origin is what the mean is compared with: a column that equals it sums to 0 exactly, where the
+   difference of two rounded means would be noise that a small deviation turns into a large score. */
+void tidemark_sum_columns(const double *values, size_t rows, size_t columns, const double *origin,
+                          double *count, double *sum);
 
 #endif

@@ -57,7 +57,7 @@ struct ConfigurationParser {
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     _ = members["preset"]?.choice(Preset.self)
-    if let state = members["state"] { configuration.state = state.text(want: "a directory") }
+    if let state = members["state"] { configuration.state = readDirectory(state) }
     if let sockets = members["sockets"] { readSockets(sockets, into: &configuration.sockets) }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
     if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
@@ -80,6 +80,17 @@ struct ConfigurationParser {
     configuration.name = name
   }
 
+  /// A directory, or the name of one that is yet to be made.
+  private func readDirectory(_ node: ConfigurationNode) -> String? {
+    guard let path = node.text(want: "a directory") else { return nil }
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue {
+      node.note("'\(path.prefix(200))' is no directory, want one, or a path where none is yet")
+      return nil
+    }
+    return path
+  }
+
   private func readSockets(_ node: ConfigurationNode, into sockets: inout Configuration.Sockets) {
     let members = node.members(["ingest", "output", "control"])
     if let ingest = members["ingest"] { sockets.ingest = readEndpoints(ingest) }
@@ -99,6 +110,10 @@ struct ConfigurationParser {
           element.note(
             "\(endpoint) can be reached from other machines and nothing on it is encrypted or authenticated, "
               + "want a loopback address or ipc, or --insecure-plaintext")
+          return nil
+        }
+        if case .tcp(let host, _) = endpoint, ["localhost", "[::1]"].contains(host) {
+          element.note("\(endpoint) names no interface, want tcp://127.0.0.1:PORT")
           return nil
         }
         if case .inproc = endpoint {

@@ -72,31 +72,34 @@ package struct Replay: ~Copyable {
       let bytes = reader.bytes
       // An empty line is no event and no mistake.
       guard bytes.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0d }) else { return true }
-      do throws(Remark) {
-        handle(try decoder.decode(topic: nil, body: bytes))
-      } catch {
-        reject(error)
-      }
-      try perform()
+      var event: Event?
+      do throws(Remark) { event = try decoder.decode(topic: nil, body: bytes) } catch { reject(error) }
+      if let event { try handle(event) }
     }
     return true
   }
 
-  private mutating func handle(_ event: Event) {
-    effects.removeAll(keepingCapacity: true)
+  private mutating func handle(_ event: Event) throws(POSIXError) {
     var event = event
-    if let time = event.header.time {
+    if case .refused = event.body {
+      // Its sequence number counts; its time moves nothing.
+    } else if let time = event.header.time {
       clock = max(clock, time)
-    } else if case .refused = event.body {
     } else {
       event.body = .refused(Remark(.missingTime, "an event without time cannot be put in order"))
     }
+    // A jump in time can fire deadlines of every model: each is written before the next.
+    effects.removeAll(keepingCapacity: true)
+    while engine.fireDeadline(before: clock, into: &effects) {
+      try perform()
+      effects.removeAll(keepingCapacity: true)
+    }
     engine.handle(event, at: clock, into: &effects)
     tally.taken += 1
+    try perform()
   }
 
   private mutating func reject(_ remark: Remark) {
-    effects.removeAll(keepingCapacity: true)
     tally.enter(remark)
     terminal.clearProgress()
     terminal.print("line \(tally.lines): \(remark)")
@@ -127,14 +130,14 @@ private struct Tally {
   /// Events that were not refused.
   var taken = 0
   var rejected = 0
-  private var reasons: [Reason: Int] = [:]
+  private var reasons: [Reason: UInt64] = [:]
   private var assessments = 0
   private var opened = 0
   private var resolved = 0
   private var decisions = 0
 
   mutating func enter(_ remark: Remark) {
-    reasons[remark.reason, default: 0] += remark.count
+    reasons[remark.reason] = (reasons[remark.reason] ?? 0).addingSaturating(UInt64(remark.count))
     if remark.reason.isRefusal { rejected += 1 }
   }
 

@@ -36,7 +36,8 @@ struct Account {
 
   mutating func enter(_ remark: Remark, at now: Timestamp) {
     let index = Self.index[remark.reason]!
-    counts[index] += UInt64(remark.count)
+    // A gap is what a peer says it is, so sums saturate.
+    counts[index] = counts[index].addingSaturating(UInt64(remark.count))
     if remark.reason.isRefusal { rejected += 1 }
     guard !remark.detail.isEmpty else { return }
     guard now >= quietUntil[index] else {
@@ -64,5 +65,13 @@ struct Account {
       metadata[reason.rawValue] = .stringConvertible(count)
     }
     return metadata
+  }
+}
+
+extension UInt64 {
+  /// The sum, or the largest number when it would be larger.
+  func addingSaturating(_ other: UInt64) -> UInt64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
   }
 }

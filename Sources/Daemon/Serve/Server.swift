@@ -52,10 +52,14 @@ package struct Server: Sendable {
       return .success
     } catch {
       log.error("\(error)")
-      return error.code == EADDRINUSE || error.code == EACCES || error.code == EADDRNOTAVAIL
-        || error.code == ENOENT || error.code == EEXIST ? .unavailable : .system
+      return Self.bindFailures.contains(error.code) ? .unavailable : .system
     }
   }
+
+  /// What keeps an address from being bound, whoever is to blame.
+  private static let bindFailures: Set<Int32> = [
+    EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOENT, EEXIST, ENODEV, ENOTDIR, EROFS, EPERM,
+  ]
 
   /// What the thread came to; written by it, read after joining it.
   private final class Outcome: Sendable {

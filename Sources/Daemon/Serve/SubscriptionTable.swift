@@ -1,8 +1,11 @@
+import Wire
+
 /// The topic prefixes that somebody subscribes to, as XPUB reports them.
 ///
 /// With XPUB_VERBOSE a prefix is reported for each subscriber and taken back when the last one
-/// leaves, so a set is the truth. At most ``maximumPrefixes`` are kept; beyond, everything counts as
-/// subscribed, which costs encoding and loses nothing.
+/// leaves, so a set is the truth. At most ``maximumPrefixes`` are kept; once there were more, everything
+/// counts as subscribed until the daemon ends, which costs encoding and loses nothing. A prefix longer
+/// than any topic matches none and is not kept.
 struct SubscriptionTable {
   /// 1,024 prefixes of up to 200 bytes: 200 KiB, and that many comparisons an assessment at worst.
   static let maximumPrefixes = 1_024
@@ -12,6 +15,7 @@ struct SubscriptionTable {
 
   /// Takes one message of the XPUB socket: 1 or 0, then the prefix. Anything else is left alone.
   mutating func apply(_ message: UnsafeRawBufferPointer) {
+    guard message.count <= 1 + WireLimits.topicBytes else { return }
     let prefix = Array(message.dropFirst())
     switch message.first {
     case 1:

@@ -23,7 +23,7 @@ import Statistics
         sink += assessment.maximumScore ?? 0
       }
     }
-    var means = ColumnMeans(columns: columns)
+    var means = ColumnMeans(origin: [Double](repeating: 0, count: columns))
     report("column means and counts") {
       means.replace(with: batch.values)
       sink += means.mean(of: 7)
