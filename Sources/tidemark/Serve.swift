@@ -25,7 +25,6 @@ struct Serve: ParsableCommand {
 
   func run() throws {
     let configuration = try options.load()
-    LoggingSystem.bootstrap(StreamLogHandler.standardError)
-    try Server(configuration, log: Logger(label: "tidemark")).run().end()
+    try Server(configuration, log: Logger(label: "tidemark") { _ in DaemonLog() }).run().end()
   }
 }

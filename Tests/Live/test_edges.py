@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zmq
 
 import harness
 
@@ -49,3 +54,37 @@ def test_state_that_is_a_file_is_refused(folder: Path) -> None:
     path.write_text(json.dumps({"state": str(path)}), encoding="utf-8")
     ran = harness.run("check", "--config", path)
     assert ran.code == 78 and ": state: " in ran.err
+
+
+def test_nobody_reading_the_log_stops_nothing(folder: Path, context: zmq.Context[Any]) -> None:
+    """Standard error is a pipe that nobody reads, and messages that are logged come without end."""
+    path = folder / "quiet.yaml"
+    ends = {name: f"ipc://{folder}/{name}" for name in ("ingest", "output")}
+    path.write_text(json.dumps({"sockets": {name: [end] for name, end in ends.items()}}), encoding="utf-8")
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    # Full from the start.
+    os.write(writer, b"." * 4096)
+    with subprocess.Popen([harness.binary(), "serve", "--config", path], stderr=writer) as daemon:
+        try:
+            publisher, subscriber = context.socket(zmq.XPUB), context.socket(zmq.SUB)
+            publisher.connect(ends["ingest"])
+            subscriber.connect(ends["output"])
+            subscriber.subscribe("assessment/")
+            publisher.rcvtimeo, subscriber.rcvtimeo = 10_000, 50
+            publisher.recv()
+            heard = False
+            for number in range(400):
+                publisher.send_multipart([b"metrics", b"no JSON"])
+                publisher.send_multipart([b"metrics", json.dumps(event(number, DAY.format(1))).encode()])
+                try:
+                    subscriber.recv_multipart()
+                    heard = True
+                except zmq.Again:
+                    continue
+            assert heard, "the daemon stands still"
+        finally:
+            daemon.terminate()
+            assert daemon.wait(timeout=3) == 0
+    os.close(reader)
+    os.close(writer)
