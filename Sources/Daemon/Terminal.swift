@@ -9,7 +9,7 @@ package struct Terminal: Sendable {
     case yellow = "33"
   }
 
-  /// Whether the stream is a terminal.
+  /// Whether the stream is a terminal that can redraw a line.
   package let isInteractive: Bool
   private let usesColour: Bool
   private let descriptor: Int32
@@ -17,10 +17,11 @@ package struct Terminal: Sendable {
   /// - Parameter descriptor: 1 for standard output, 2 for standard error.
   package init(descriptor: Int32) {
     self.descriptor = descriptor
-    isInteractive = isatty(descriptor) == 1
+    let isDumb = ProcessInfo.processInfo.environment["TERM"] == "dumb"
+    isInteractive = isatty(descriptor) == 1 && !isDumb
     // https://no-color.org: set and not empty.
     let noColour = ProcessInfo.processInfo.environment["NO_COLOR"].map { !$0.isEmpty } ?? false
-    usesColour = isInteractive && !noColour && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    usesColour = isInteractive && !noColour
   }
 
   package func styled(_ text: String, _ style: Style) -> String {

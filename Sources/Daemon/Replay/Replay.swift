@@ -47,8 +47,8 @@ package struct Replay: ~Copyable {
       try output.flush()
     } catch {
       terminal.clearProgress()
-      terminal.print("tidemark: \(path): \(error.localizedDescription)")
-      return .system
+      terminal.print("tidemark: \(path): \(String(cString: strerror(error.code.rawValue)))")
+      return error.code == .EISDIR ? .noInput : .system
     }
     terminal.clearProgress()
     terminal.print(tally.summary(models: engine.modelCount))
