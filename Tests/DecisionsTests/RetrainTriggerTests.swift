@@ -66,6 +66,24 @@ import Testing
     }
   }
 
+  /// At the thresholds themselves, in numbers that doubles hold exactly.
+  @Test func thresholdsAreReachedByEquality() {
+    var policy = RetrainPolicy()
+    policy.accuracyThreshold = 0.25
+    policy.driftThreshold = 2.5
+    let evidence = { (current: Double, score: Double, elapsed: Duration) in
+      RetrainEvidence(
+        accuracyBreach: Breach(current: current, threshold: 0.75, severity: .high),
+        drift: .init(isDetected: true, maximumScore: score, severity: .medium), sinceLastRetrain: elapsed)
+    }
+    let week = policy.maximumTimeWithoutRetrain
+    for rule in RetrainRuleCatalog.rules {
+      #expect(rule.judge(evidence(0.5, 2.5, week), by: policy) != nil, "\(rule) at its threshold")
+      let before = evidence(0.5.nextUp, 2.5.nextDown, week - .nanoseconds(1))
+      #expect(rule.judge(before, by: policy) == nil, "\(rule) before its threshold")
+    }
+  }
+
   /// Whenever the time rule is due, evaluating it decides; so a deadline never fires for nothing.
   @Test func dueTimeRuleAlwaysDecides() {
     var random = SeededGenerator(seed: 2)

@@ -58,6 +58,24 @@ import Testing
     #expect(effects.evaluations.first?.time == .test(-893 * Self.day))
   }
 
+  /// Due before an event, not at its time: then the event itself evaluates.
+  @Test func deadlineAtAnEventsTimeIsTheEvents() {
+    for isLive in [true, false] {
+      var engine = MonitoringEngine(settings: EngineSettings())
+      _ = engine.handle(.test("1", 0, .accuracy(1)), at: .test(0))
+      let week = 7 * Self.day
+      let arrival = isLive ? week : 1
+      let nominal = isLive ? week : -week
+      if !isLive {
+        engine = MonitoringEngine(settings: EngineSettings())
+        _ = engine.handle(.test("1", -2 * week, .accuracy(1)), at: .test(0))
+      }
+      let effects = engine.handle(.test("2", nominal, .accuracy(1)), at: .test(arrival))
+      #expect(effects.evaluations.map(\.isTimer) == [false])
+      #expect(effects.evaluations.map(\.decided) == [true])
+    }
+  }
+
   @Test func deadlinesOfAllModelsFireInOrder() {
     var engine = MonitoringEngine(settings: EngineSettings())
     var random = SeededGenerator(seed: 8)

@@ -82,6 +82,24 @@ import Testing
     #expect(throws: Remark.self) { try read(text) { try $0.readString() } }
   }
 
+  /// Every byte at every place of a long string: quotes, backslashes and control characters are seen,
+  /// nothing else is.
+  @Test func everyByteAtEveryPlace() {
+    for byte in UInt8(0)...0x7f {
+      for place in 0..<20 {
+        var text = [UInt8](repeating: UInt8(ascii: "a"), count: 20)
+        text[place] = byte
+        let bytes = [UInt8(ascii: "\"")] + text + [UInt8(ascii: "\"")]
+        let isPlain = byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+        bytes.withUnsafeBytes { buffer in
+          var reader = JSONReader(buffer)
+          let read = try? reader.readText()
+          #expect((read?.bytes.count == 20 && read?.hasEscapes == false) == isPlain, "\(byte) at \(place)")
+        }
+      }
+    }
+  }
+
   @Test func invalidUTF8IsRefused() {
     for bytes: [UInt8] in [[0x22, 0xff, 0x22], [0x22, 0xc0, 0x80, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]] {
       bytes.withUnsafeBytes { buffer in
@@ -138,6 +156,7 @@ import Testing
 
   @Test(arguments: [
     "", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z",
+    "1800-02-29T00:00:00Z", "2100-02-29T00:00:00Z",
     "2026-01-01T24:00:00Z",
     "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00Zx", "1600-01-01T00:00:00Z",
     "9999-01-01T00:00:00Z", "2026-01-01T00:00:61Z", "२०२६-01-01T00:00:00Z",
