@@ -134,50 +134,108 @@ void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
   }
 }
 
-/* Folds the sums of `rows` (1 to TILE_ROWS) rows of LANES columns, each less its origin. */
-INLINE void sum_tile(const double *values, size_t rows, size_t row_stride, const double *origin,
-                     double *count, double *sum) {
-  const lanes zero = {0}, from = LOAD(origin);
-  lanes total = zero, probe = zero, n = zero + (double)rows;
-  for (size_t r = 0; r < rows; r++) {
-    lanes x = LOAD(values + r * row_stride);
-    total += x - from;
-    probe += x - x;
+/* Values as they are stored, eight of them as doubles; addresses need no alignment. */
+#define LOADER(name, type)                                                                      \
+  typedef type name##_lanes __attribute__((vector_size(LANES * sizeof(type)), aligned(1), may_alias)); \
+  INLINE void load_##name(const char *from, lanes *to) {                                        \
+    *to = __builtin_convertvector(*(const name##_lanes *)from, lanes);                          \
   }
-  if (!all_zero(&probe)) {
-    n = zero, total = zero;
-    for (size_t r = 0; r < rows; r++) {
-      lanes x = LOAD(values + r * row_stride);
-      mask present = (x - x) == zero;
-      total += (lanes)((mask)(x - from) & present);
-      n += (lanes)((mask)(zero + 1.0) & present);
-    }
-  }
-  STORE(count, LOAD(count) + n);
-  STORE(sum, LOAD(sum) + total);
+LOADER(f64, double)
+LOADER(f32, float)
+LOADER(i64, long long)
+LOADER(i32, int)
+typedef unsigned char byte_lanes __attribute__((vector_size(LANES), aligned(1), may_alias));
+INLINE void load_bool(const char *from, lanes *to) {
+  byte_lanes truth = (byte_lanes)(*(const byte_lanes *)from != (byte_lanes){0}) & 1;
+  *to = __builtin_convertvector(truth, lanes);
 }
 
-WIDEST
-void tidemark_sum_columns(const double *values, size_t rows, size_t columns, const double *origin,
-                          double *count, double *sum) {
-  const size_t whole = columns - columns % LANES, width = columns - whole;
-  for (size_t first = 0; first < rows; first += TILE_ROWS) {
-    const size_t height = rows - first < TILE_ROWS ? rows - first : TILE_ROWS;
-    const double *tile = values + first * columns;
-    if (height == TILE_ROWS) {
-      for (size_t c = 0; c < whole; c += LANES)
-        sum_tile(tile + c, TILE_ROWS, columns, origin + c, count + c, sum + c);
-    } else {
-      for (size_t c = 0; c < whole; c += LANES)
-        sum_tile(tile + c, height, columns, origin + c, count + c, sum + c);
+/* Folds the sums of `rows` (1 to TILE_ROWS) rows of LANES columns, each less its origin; `stride` is
+   the bytes of a row. A constant `rows` lets the compiler unroll. */
+#define SUM_TILE(name)                                                                           \
+  INLINE void sum_tile_##name(const char *values, size_t rows, size_t stride,                    \
+                              const double *origin, double *count, double *sum) {                \
+    const lanes zero = {0}, from = LOAD(origin);                                                 \
+    lanes total = zero, probe = zero, n = zero + (double)rows, x;                                \
+    for (size_t r = 0; r < rows; r++) {                                                          \
+      load_##name(values + r * stride, &x);                                                      \
+      total += x - from;                                                                         \
+      probe += x - x;                                                                            \
+    }                                                                                            \
+    if (!all_zero(&probe)) {                                                                     \
+      n = zero, total = zero;                                                                    \
+      for (size_t r = 0; r < rows; r++) {                                                        \
+        load_##name(values + r * stride, &x);                                                    \
+        mask present = (x - x) == zero;                                                          \
+        total += (lanes)((mask)(x - from) & present);                                            \
+        n += (lanes)((mask)(zero + 1.0) & present);                                              \
+      }                                                                                          \
+    }                                                                                            \
+    STORE(count, LOAD(count) + n);                                                               \
+    STORE(sum, LOAD(sum) + total);                                                               \
+  }
+
+/* Whole blocks of LANES columns, tile by tile; then the columns beyond the last whole block, in a block
+   whose other lanes are zero. */
+#define SUM_COLUMNS(name, size)                                                                  \
+  SUM_TILE(name)                                                                                 \
+  WIDEST                                                                                         \
+  static void sum_columns_##name(const char *values, size_t rows, size_t columns,                \
+                                 const double *origin, double *count, double *sum) {             \
+    const size_t whole = columns - columns % LANES, width = columns - whole;                     \
+    const size_t stride = columns * (size);                                                      \
+    for (size_t first = 0; first < rows; first += TILE_ROWS) {                                   \
+      const size_t height = rows - first < TILE_ROWS ? rows - first : TILE_ROWS;                 \
+      const char *tile = values + first * stride;                                                \
+      if (height == TILE_ROWS) {                                                                 \
+        for (size_t c = 0; c < whole; c += LANES)                                                \
+          sum_tile_##name(tile + c * (size), TILE_ROWS, stride, origin + c, count + c, sum + c); \
+      } else {                                                                                   \
+        for (size_t c = 0; c < whole; c += LANES)                                                \
+          sum_tile_##name(tile + c * (size), height, stride, origin + c, count + c, sum + c);    \
+      }                                                                                          \
+      if (width == 0) continue;                                                                  \
+      char block[TILE_ROWS * LANES * (size)] = {0};                                              \
+      double from[LANES] = {0}, counts[LANES] = {0}, sums[LANES] = {0};                          \
+      memcpy(from, origin + whole, width * sizeof(double));                                      \
+      for (size_t r = 0; r < height; r++)                                                        \
+        memcpy(block + r * LANES * (size), tile + whole * (size) + r * stride, width * (size));  \
+      sum_tile_##name(block, height, LANES * (size), from, counts, sums);                        \
+      for (size_t c = 0; c < width; c++) count[whole + c] += counts[c], sum[whole + c] += sums[c]; \
+    }                                                                                            \
+  }
+SUM_COLUMNS(f64, 8)
+SUM_COLUMNS(f32, 4)
+SUM_COLUMNS(i64, 8)
+SUM_COLUMNS(i32, 4)
+SUM_COLUMNS(bool, 1)
+
+void tidemark_sum_columns(const void *values, tidemark_format format, size_t rows, size_t columns,
+                          const double *origin, double *count, double *sum) {
+  switch (format) {
+    case TIDEMARK_FLOAT64: sum_columns_f64(values, rows, columns, origin, count, sum); break;
+    case TIDEMARK_FLOAT32: sum_columns_f32(values, rows, columns, origin, count, sum); break;
+    case TIDEMARK_INT64: sum_columns_i64(values, rows, columns, origin, count, sum); break;
+    case TIDEMARK_INT32: sum_columns_i32(values, rows, columns, origin, count, sum); break;
+    case TIDEMARK_BOOL: sum_columns_bool(values, rows, columns, origin, count, sum); break;
+  }
+}
+
+void tidemark_widen(const void *values, tidemark_format format, size_t count, double *out) {
+  const char *from = values;
+  const size_t sizes[] = {8, 4, 8, 4, 1}, size = sizes[format];
+  for (size_t first = 0; first < count; first += LANES) {
+    const size_t width = count - first < LANES ? count - first : LANES;
+    char block[LANES * 8] = {0};
+    lanes x = {0};
+    memcpy(block, from + first * size, width * size);
+    switch (format) {
+      case TIDEMARK_FLOAT64: load_f64(block, &x); break;
+      case TIDEMARK_FLOAT32: load_f32(block, &x); break;
+      case TIDEMARK_INT64: load_i64(block, &x); break;
+      case TIDEMARK_INT32: load_i32(block, &x); break;
+      case TIDEMARK_BOOL: load_bool(block, &x); break;
     }
-    if (width == 0) continue;
-    /* The columns beyond the last whole block, in a block whose other lanes are zero. */
-    double block[TILE_ROWS * LANES] = {0}, from[LANES] = {0}, counts[LANES] = {0}, sums[LANES] = {0};
-    memcpy(from, origin + whole, width * sizeof(double));
-    for (size_t r = 0; r < height; r++)
-      memcpy(block + r * LANES, tile + whole + r * columns, width * sizeof(double));
-    sum_tile(block, height, LANES, from, counts, sums);
-    for (size_t c = 0; c < width; c++) count[whole + c] += counts[c], sum[whole + c] += sums[c];
+    memcpy(out + first, &x, width * sizeof(double));
   }
 }

@@ -3,8 +3,12 @@ import Events
 /// At most one deadline for each model, the earliest first: a binary heap with known positions.
 ///
 /// Positions make a changed deadline move its one entry instead of adding another, so memory is one
-/// entry a model whatever the events do. Cost: O(log models) a change. Ties go by model index, that
-/// is, by order of appearance, so the order of firing never depends on history.
+/// entry a model whatever the events do. Ties go by model index, that is, by order of appearance, so the
+/// order of firing never depends on history.
+///
+/// A deadline that moves away, as each event of a model makes its own do, is left where it is: an entry
+/// is never later than its deadline, and whoever finds it first asks for the true one and calls
+/// ``settle(_:at:)``. Cost: O(1) where deadlines move by little, O(log models) otherwise.
 struct DeadlineQueue: Sendable {
   private struct Entry: Sendable {
     var deadline: Timestamp
@@ -28,12 +32,19 @@ struct DeadlineQueue: Sendable {
     siftUp(heap.count - 1)
   }
 
+  /// The model's deadline is now `deadline`.
   mutating func update(_ model: Int, to deadline: Timestamp) {
     let position = positions[model]
-    guard heap[position].deadline != deadline else { return }
+    guard deadline < heap[position].deadline else { return }
     heap[position].deadline = deadline
     siftUp(position)
-    siftDown(positions[model])
+  }
+
+  /// Moves the model's entry to its true deadline, which is not before the one that stands there.
+  mutating func settle(_ model: Int, at deadline: Timestamp) {
+    let position = positions[model]
+    heap[position].deadline = deadline
+    siftDown(position)
   }
 
   private mutating func siftUp(_ start: Int) {

@@ -64,23 +64,27 @@ struct ModelState: Sendable {
     if let features = baseline.features { drift.setBaseline(FeatureBaseline(features)) }
   }
 
-  mutating func apply(_ metrics: Metrics, cause: Cause, into effects: inout [Effect]) {
+  mutating func apply(
+    _ metrics: Metrics, cause: Cause, reporting: Bool, into effects: inout [Effect]
+  ) {
     findings.removeAll(keepingCapacity: true)
     guard performance.observe(metrics, findings: &findings) else { return }
-    publish(.performance(performance.assessment), cause, &effects)
+    if reporting { publish(.performance(performance.assessment), cause, &effects) }
     for finding in findings { raise(finding, cause, &effects) }
-    if isIdle { evaluate(drift: nil, cause, &effects) }
+    if isIdle { evaluate(drift: nil, cause, reporting, &effects) }
   }
 
-  mutating func apply(_ features: FeatureBatch, cause: Cause, into effects: inout [Effect]) throws(Remark) {
+  mutating func apply(
+    _ features: FeatureBatch, cause: Cause, reporting: Bool, into effects: inout [Effect]
+  ) throws(Remark) {
     let assessment = try drift.observe(features, at: modelTime)
     lastBatch = modelTime
-    publish(.drift(assessment), cause, &effects)
+    if reporting { publish(.drift(assessment), cause, &effects) }
     if let finding = drift.finding(for: assessment) { raise(finding, cause, &effects) }
     let evidence = RetrainEvidence.Drift(
       isDetected: assessment.isDrifted, maximumScore: assessment.maximumScore ?? 0,
       severity: assessment.severity)
-    evaluate(drift: evidence, cause, &effects)
+    evaluate(drift: evidence, cause, reporting, &effects)
   }
 
   /// The most deadlines of one model that fire in one jump of time. With the default policy that is
@@ -88,14 +92,18 @@ struct ModelState: Sendable {
   private static let maximumDeadlines = 1_000
 
   /// Evaluates at the first deadline, which is due before `arrival`.
-  mutating func fireDeadline(before arrival: Timestamp, into effects: inout [Effect]) {
+  mutating func fireDeadline(before arrival: Timestamp, reporting: Bool, into effects: inout [Effect]) {
     let due = nextDeadline(before: modelTime.advanced(by: arrivedAt.duration(to: arrival)), &effects)
-    fire(at: due, arrival: arrivedAt.advanced(by: modelTime.duration(to: due)), &effects)
+    fire(at: due, arrival: arrivedAt.advanced(by: modelTime.duration(to: due)), reporting, &effects)
   }
 
   /// Evaluates at every deadline due before the time of an event that arrives now.
-  mutating func fireDeadlines(before time: Timestamp, arrival: Timestamp, into effects: inout [Effect]) {
-    while deadline < time { fire(at: nextDeadline(before: time, &effects), arrival: arrival, &effects) }
+  mutating func fireDeadlines(
+    before time: Timestamp, arrival: Timestamp, reporting: Bool, into effects: inout [Effect]
+  ) {
+    while deadline < time {
+      fire(at: nextDeadline(before: time, &effects), arrival: arrival, reporting, &effects)
+    }
   }
 
   /// The first deadline, or a later time no more than ``maximumDeadlines`` periods before `time`.
@@ -106,9 +114,11 @@ struct ModelState: Sendable {
     return earliest
   }
 
-  private mutating func fire(at due: Timestamp, arrival: Timestamp, _ effects: inout [Effect]) {
+  private mutating func fire(
+    at due: Timestamp, arrival: Timestamp, _ reporting: Bool, _ effects: inout [Effect]
+  ) {
     _ = advance(to: due, arrival: arrival)
-    evaluate(drift: nil, .timer(due), &effects)
+    evaluate(drift: nil, .timer(due), reporting, &effects)
   }
 
   // MARK: Outputs
@@ -123,16 +133,17 @@ struct ModelState: Sendable {
       case .accuracy: alerts.accuracy.observe(finding, at: modelTime)
       case .latency: alerts.latency.observe(finding, at: modelTime)
       case .drift: alerts.drift.observe(finding, at: modelTime)
+      case .duplicateSource: nil
       }
     if let transition { publish(.alert(transition), cause, &effects) }
   }
 
   private mutating func evaluate(
-    drift: RetrainEvidence.Drift?, _ cause: Cause, _ effects: inout [Effect]
+    drift: RetrainEvidence.Drift?, _ cause: Cause, _ reporting: Bool, _ effects: inout [Effect]
   ) {
     let assessment = trigger.evaluate(
       at: modelTime, accuracyBreach: performance.accuracyBreach, drift: drift)
-    publish(.retrain(assessment), cause, &effects)
+    if reporting { publish(.retrain(assessment), cause, &effects) }
     guard assessment.shouldRetrain else { return }
     let decision = RetrainDecision(
       ordinal: trigger.decisions, assessment: assessment, episodes: openEpisodes,

@@ -16,7 +16,9 @@ package struct MonitoringEngine: Sendable {
   private let settings: EngineSettings
   private var models: [ModelState] = []
   private var modelIndex: [ModelKey: Int] = [:]
-  private var sources: [SourceName: SourceLedger] = [:]
+  private var ledgers: [SourceLedger] = []
+  private var ledgerIndex: [SourceName: Int] = [:]
+  private var routes = RouteTable()
   /// A purge reads every source, so a flood of new ones may not ask for it each time.
   private var nextSourcePurge = Timestamp.min
   private var deadlines = DeadlineQueue()
@@ -26,13 +28,20 @@ package struct MonitoringEngine: Sendable {
   /// Arrival time never goes back.
   private var now = Timestamp.min
 
+  /// Whether assessments are handed out. Nothing depends on them, so a caller whom nobody asks for them
+  /// turns them off and saves the work.
+  package var reportsAssessments = true
+
   package init(settings: EngineSettings) { self.settings = settings }
 
   /// Models watched now.
   package var modelCount: Int { models.count }
 
-  /// When the next deadline falls due, in arrival time.
+  /// When the next deadline falls due, in arrival time, or something earlier.
   package var nextDeadline: Timestamp? { deadlines.first?.deadline }
+
+  /// The account of every source, in order of appearance.
+  package var sourceReports: [SourceReport] { ledgers.map { $0.report(at: now) } }
 
   /// Handles one event and appends what is to be done to `effects`.
   ///
@@ -40,8 +49,14 @@ package struct MonitoringEngine: Sendable {
   package mutating func handle(_ event: Event, at arrival: Timestamp, into effects: inout [Effect]) {
     advance(to: arrival, into: &effects)
     do throws(Remark) {
-      try enterSource(event.header, into: &effects)
-      try apply(event, into: &effects)
+      let route = try route(of: event.header.origin)
+      do throws(Remark) {
+        try enter(event, of: route.source, into: &effects)
+        try apply(event, by: route, into: &effects)
+      } catch {
+        ledgers[route.source].countRejected()
+        throw error
+      }
     } catch {
       effects.append(.account(error))
     }
@@ -66,80 +81,137 @@ package struct MonitoringEngine: Sendable {
   package mutating func fireDeadline(before arrival: Timestamp, into effects: inout [Effect]) -> Bool {
     if accountedFrom == .max && arrival != .min { accountedFrom = arrival }
     now = max(now, arrival)
-    guard let (deadline, model) = deadlines.first, deadline < now else { return false }
-    models[model].fireDeadline(before: now, into: &effects)
-    deadlines.update(model, to: models[model].deadlineArrival)
-    return true
+    while let (stated, model) = deadlines.first, stated < now {
+      let deadline = models[model].deadlineArrival
+      guard deadline == stated else {
+        deadlines.settle(model, at: deadline)
+        continue
+      }
+      models[model].fireDeadline(before: now, reporting: reportsAssessments, into: &effects)
+      deadlines.settle(model, at: models[model].deadlineArrival)
+      return true
+    }
+    return false
   }
 
   // MARK: Sources
 
-  private mutating func enterSource(_ header: EventHeader, into effects: inout [Effect]) throws(Remark) {
-    let id = stableHash(header.id)
+  /// Where an origin's model and source stand; a source that is new gets a ledger.
+  ///
+  /// - Throws: `tooManySources`.
+  private mutating func route(of origin: Origin) throws(Remark) -> RouteTable.Route {
+    if let route = routes[origin] { return route }
+    let source = try ledgerIndex(of: origin.source)
+    let route = RouteTable.Route(source: source, model: modelIndex[origin.model])
+    routes[origin] = route
+    return route
+  }
+
+  private mutating func ledgerIndex(of source: SourceName) throws(Remark) -> Int {
+    if let index = ledgerIndex[source] { return index }
+    do throws(Remark) { try makeRoomForSource() } catch {
+      throw Remark(error.reason, "\(source): \(error.detail)")
+    }
+    ledgerIndex[source] = ledgers.count
+    ledgers.append(SourceLedger(source: source, at: now))
+    return ledgers.count - 1
+  }
+
+  private mutating func enter(
+    _ event: Event, of source: Int, into effects: inout [Effect]
+  ) throws(Remark) {
     do throws(Remark) {
-      if let place = sources.index(forKey: header.source) {
-        try sources.values[place].enter(
-          header.sequence, id: id, at: now, start: accountedFrom, into: &effects)
-      } else {
-        try makeRoomForSource()
-        var ledger = SourceLedger(at: now)
-        try ledger.enter(header.sequence, id: id, at: now, start: accountedFrom, into: &effects)
-        sources[header.source] = ledger
+      switch event.body {
+      case .head(let head):
+        try ledgers[source].enter(
+          head, isEnd: false, event.header, at: now, start: accountedFrom, into: &effects)
+      case .bye(let head):
+        try ledgers[source].enter(
+          head, isEnd: true, event.header, at: now, start: accountedFrom, into: &effects)
+      default:
+        try ledgers[source].enter(event.header, at: now, start: accountedFrom, into: &effects)
       }
     } catch {
-      throw Remark(error.reason, "\(header.source) \(header.id): \(error.detail)")
+      throw Remark(error.reason, "\(event.header.source) \(event.header.id): \(error.detail)")
     }
   }
 
   private mutating func makeRoomForSource() throws(Remark) {
-    guard sources.count >= settings.limits.sources else { return }
+    guard ledgers.count >= settings.limits.sources else { return }
     if now >= nextSourcePurge {
       let now = now
-      sources = sources.filter { $0.value.lastHeard.duration(to: now) < Self.sourceMemory }
+      ledgers.removeAll { $0.lastHeard.duration(to: now) >= Self.sourceMemory }
+      ledgerIndex = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.source, $0) })
+      routes = RouteTable()
       accountedFrom = now
       nextSourcePurge = now.advanced(by: Self.sourcePurgeInterval)
     }
-    guard sources.count < settings.limits.sources else {
+    guard ledgers.count < settings.limits.sources else {
       throw Remark(.tooManySources, "limits.sources is \(settings.limits.sources)")
     }
   }
 
   // MARK: Models
 
-  private mutating func apply(_ event: Event, into effects: inout [Effect]) throws(Remark) {
-    if case .refused(let remark) = event.body { throw remark }
-    let time = eventTime(event.header, into: &effects)
-    let index = try modelIndex(of: event.header.model, time: time)
+  private mutating func apply(
+    _ event: Event, by route: RouteTable.Route, into effects: inout [Effect]
+  ) throws(Remark) {
+    switch event.body {
+    case .head, .bye, .tombstone: return
+    case .refused(let remark): throw remark
+    case .metrics, .features, .baseline: break
+    }
+    let time = eventTime(event.header, of: route.source, into: &effects)
+    var known = route.model
+    if known == nil { known = try modelIndex(of: event.header.origin, source: route.source, time: time) }
+    let index = known!
     defer { deadlines.update(index, to: models[index].deadlineArrival) }
-    models[index].fireDeadlines(before: time, arrival: now, into: &effects)
-    if models[index].advance(to: time, arrival: now) { effects.append(.account(Remark(.late))) }
+    models[index].fireDeadlines(before: time, arrival: now, reporting: reportsAssessments, into: &effects)
+    if models[index].advance(to: time, arrival: now) {
+      ledgers[route.source].countLate()
+      effects.append(.account(Remark(.late)))
+    }
 
     let cause = Cause.event(
-      source: event.header.source, id: event.header.id, traceParent: event.header.traceParent)
+      origin: event.header.origin, id: event.header.id, traceParent: event.header.traceParent)
     switch event.body {
-    case .metrics(let metrics): models[index].apply(metrics, cause: cause, into: &effects)
+    case .metrics(let metrics):
+      models[index].apply(metrics, cause: cause, reporting: reportsAssessments, into: &effects)
     case .features(let features):
+      noteText(features, into: &effects)
       do throws(Remark) {
-        try models[index].apply(features, cause: cause, into: &effects)
+        try models[index].apply(features, cause: cause, reporting: reportsAssessments, into: &effects)
       } catch {
         throw Remark(error.reason, "\(event.header.model): \(error.detail)")
       }
-    case .baseline(let baseline): models[index].apply(baseline)
-    case .refused: break
+    case .baseline(let baseline):
+      if let features = baseline.features { noteText(features, into: &effects) }
+      models[index].apply(baseline)
+    case .head, .bye, .tombstone, .refused: break
     }
   }
 
-  private func eventTime(_ header: EventHeader, into effects: inout [Effect]) -> Timestamp {
+  private func noteText(_ batch: FeatureBatch, into effects: inout [Effect]) {
+    if batch.textColumns > 0 { effects.append(.account(Remark(.textIgnored))) }
+  }
+
+  private func eventTime(_ header: EventHeader, of source: Int, into effects: inout [Effect]) -> Timestamp {
     guard let time = header.time else { return now }
-    guard now.duration(to: time) <= Self.furthestAhead else {
+    guard now.duration(to: time) <= Self.furthestAhead, !ledgers[source].clock.isFarAhead else {
       effects.append(.account(Remark(.timeRefused)))
       return now
     }
     return time
   }
 
-  private mutating func modelIndex(of key: ModelKey, time: Timestamp) throws(Remark) -> Int {
-    if let index = modelIndex[key] { return index }
+  private mutating func modelIndex(of origin: Origin, source: Int, time: Timestamp) throws(Remark) -> Int {
+    var index = modelIndex[origin.model]
+    if index == nil { index = try addModel(origin.model, time: time) }
+    routes[origin] = RouteTable.Route(source: source, model: index)
+    return index!
+  }
+
+  private mutating func addModel(_ key: ModelKey, time: Timestamp) throws(Remark) -> Int {
     guard let modelSettings = settings.settings(for: key) else {
       throw Remark(.unknownModel, "\(key) has no entry under models, and unknown_models is reject")
     }

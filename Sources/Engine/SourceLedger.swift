@@ -1,79 +1,220 @@
+import Decisions
 import Events
 
 /// The account of one source's stream: what was seen, what is missing, what came twice.
 ///
 /// With sequence numbers: a jump is a gap at once, since one connection never reorders; a number not
-/// above the last is a duplicate; a higher epoch is a restart, a lower one stale. Without them: ids
-/// are remembered, the last ``rememberedIDs``.
+/// above the last is a duplicate; a higher epoch is a restart, a lower one stale; a head above the last
+/// number is a lost tail. Without them: ids are remembered, the last ``RecentIDs/capacity``.
 struct SourceLedger: Sendable {
-  /// Ids kept of each source without sequence numbers: 8 bytes in the ring and about 8 in the set.
-  static let rememberedIDs = 1_024
   /// Three missed heads of one second: how long a higher epoch must be silent before a lower one is
   /// believed, as after a clock that was set back.
   static let staleEpochSilence = Duration.seconds(3)
+  /// Heads that must be missed in a row before a source counts as stale.
+  static let missedHeads = 3
 
+  let source: SourceName
   private(set) var lastHeard: Timestamp
+  private(set) var counts = SourceReport.Counts()
+  private(set) var clock = ClockOffset()
   private var position: SequenceNumber?
-  private var recentIDs: Set<UInt64> = []
-  private var ring: [UInt64] = []
-  private var oldest = 0
+  private var headInterval: Duration?
+  private var hasEnded = false
+  private var recent = RecentIDs()
+  private var rivalry = EpochRivalry()
 
-  init(at arrival: Timestamp) { lastHeard = arrival }
+  init(source: SourceName, at arrival: Timestamp) {
+    self.source = source
+    lastHeard = arrival
+  }
+
+  mutating func countRejected() { counts.rejected &+= 1 }
+  mutating func countLate() { counts.late &+= 1 }
+
+  func report(at now: Timestamp) -> SourceReport {
+    var state = SourceReport.State.silent
+    if let headInterval {
+      state = lastHeard.duration(to: now) > headInterval * Self.missedHeads ? .stale : .live
+    }
+    return SourceReport(
+      source: source, counts: counts, position: position, state: hasEnded ? .ended : state,
+      lastHeard: lastHeard, clockOffset: clock.offset)
+  }
+
+  // MARK: Entering
 
   /// Enters an event; remarks about it become effects.
   ///
-  /// - Parameters:
-  ///   - id: a 64-bit hash of the event's id.
-  ///   - start: an epoch that began later is accounted from its number 1, an older one from the first
-  ///     number that is heard.
+  /// - Parameter start: an epoch that began later is accounted from its number 1, an older one from the
+  ///   first number that is heard.
   /// - Throws: `duplicate` or `staleEpoch`: the event is not to be handled.
   mutating func enter(
-    _ sequence: SequenceNumber?, id: UInt64, at arrival: Timestamp, start: Timestamp,
-    into effects: inout [Effect]
+    _ header: EventHeader, at arrival: Timestamp, start: Timestamp, into effects: inout [Effect]
   ) throws(Remark) {
-    guard let sequence else {
+    counts.received &+= 1
+    guard let sequence = header.sequence else {
       lastHeard = arrival
-      guard remember(id) else { throw Remark(.duplicate, "this id was among the last") }
+      guard recent.insert(header.id) else {
+        counts.duplicate &+= 1
+        throw Remark(.duplicate, "this id was among the last")
+      }
+      counts.unsequenced &+= 1
       effects.append(.account(Remark(.unsequenced)))
       return
     }
-    var expected = sequence.number
-    if let last = position {
-      if sequence.epoch == last.epoch {
+    // What a steady stream does: the next number of the same epoch.
+    if let last = position, last.epoch == sequence.epoch, sequence.number == last.number &+ 1 {
+      position = sequence
+    } else {
+      let reached = try reached(in: sequence, header, at: arrival, start: start, into: &effects)
+      if let reached, sequence.number <= reached {
+        counts.duplicate &+= 1
         lastHeard = arrival
-        guard sequence.number > last.number else {
-          throw Remark(.duplicate, "sequence \(sequence.number), already at \(last.number)")
-        }
-        expected = last.number + 1
-      } else {
-        guard sequence.epoch > last.epoch || lastHeard.duration(to: arrival) >= Self.staleEpochSilence else {
-          throw Remark(.staleEpoch, "epoch \(sequence.epoch), \(last.epoch) is in force")
-        }
-        effects.append(.account(Remark(.restarted)))
-        // A higher epoch began after the one that was heard before it, a lower one at some other time.
-        if sequence.epoch > last.epoch { expected = 1 }
+        throw Remark(.duplicate, "sequence \(sequence.number), already at \(reached)")
       }
-    } else if sequence.epoch > UInt64(clamping: start.nanoseconds) {
-      expected = 1
+      position = sequence
+      if let reached {
+        note(missing: sequence.number - reached - 1, before: "\(sequence.number)", into: &effects)
+      }
     }
-    (position, lastHeard) = (sequence, arrival)
-    guard sequence.number > expected else { return }
-    let missing = sequence.number - expected
-    effects.append(
-      .account(Remark(.gap, count: Int(clamping: missing), "\(missing) missing before \(sequence.number)")))
+    heard(header, at: arrival, into: &effects)
   }
 
+  /// Enters a head or bye, whose number is the last that its source used.
+  ///
+  /// - Throws: `staleEpoch`.
+  mutating func enter(
+    _ head: Head, isEnd: Bool, _ header: EventHeader, at arrival: Timestamp, start: Timestamp,
+    into effects: inout [Effect]
+  ) throws(Remark) {
+    guard let last = header.sequence else { return }
+    let reached = try reached(in: last, header, at: arrival, start: start, into: &effects)
+    if let reached, last.number > reached {
+      note(missing: last.number - reached, before: "the head at \(last.number)", into: &effects)
+    }
+    if last.number > reached ?? 0 || position?.epoch != last.epoch { position = last }
+    counts.dropped = head.dropped
+    headInterval = head.interval ?? headInterval
+    heard(header, at: arrival, into: &effects)
+    hasEnded = isEnd
+  }
+
+  private mutating func heard(_ header: EventHeader, at arrival: Timestamp, into effects: inout [Effect]) {
+    lastHeard = arrival
+    hasEnded = false
+    if let resolution = rivalry.heardInForce(at: arrival) { publish(resolution, header, arrival, &effects) }
+    guard let sentAt = header.sentAt, clock.observe(sentAt: sentAt, arrival: arrival) else { return }
+    let seconds = clock.offset?.secondsValue ?? 0
+    effects.append(.account(Remark(.clockSkew, "\(source): its clock differs by \(-seconds) s")))
+  }
+
+  /// The last number of its epoch that was heard of before `sequence`; nil when any may come first.
+  ///
+  /// - Throws: `staleEpoch`.
+  private mutating func reached(
+    in sequence: SequenceNumber, _ header: EventHeader, at arrival: Timestamp, start: Timestamp,
+    into effects: inout [Effect]
+  ) throws(Remark) -> UInt64? {
+    guard let last = position else {
+      return sequence.epoch > UInt64(clamping: start.nanoseconds) ? 0 : nil
+    }
+    if sequence.epoch == last.epoch { return last.number }
+    guard sequence.epoch > last.epoch || lastHeard.duration(to: arrival) >= Self.staleEpochSilence else {
+      counts.stale &+= 1
+      if let transition = rivalry.heardStale(at: arrival) { publish(transition, header, arrival, &effects) }
+      throw Remark(.staleEpoch, "epoch \(sequence.epoch), \(last.epoch) is in force")
+    }
+    counts.restarts &+= 1
+    counts.dropped = 0
+    clock = ClockOffset()
+    effects.append(.account(Remark(.restarted)))
+    // A higher epoch began after the one that was heard before it, a lower one at some other time.
+    return sequence.epoch > last.epoch ? 0 : nil
+  }
+
+  private mutating func note(
+    missing: UInt64, before place: @autoclosure () -> String, into effects: inout [Effect]
+  ) {
+    guard missing > 0 else { return }
+    let (sum, overflow) = counts.lost.addingReportingOverflow(missing)
+    counts.lost = overflow ? .max : sum
+    effects.append(
+      .account(Remark(.gap, count: Int(clamping: missing), "\(missing) missing before \(place())")))
+  }
+
+  private func publish(
+    _ transition: AlertTransition, _ header: EventHeader, _ arrival: Timestamp, _ effects: inout [Effect]
+  ) {
+    var transition = transition
+    transition.finding.source = source
+    effects.append(
+      .publish(
+        Publication(
+          model: .unspecified, time: arrival,
+          cause: .event(origin: header.origin, id: header.id, traceParent: header.traceParent),
+          output: .alert(transition))))
+  }
+}
+
+/// The last ids of a source without sequence numbers, as 64-bit hashes.
+struct RecentIDs: Sendable {
+  /// 8 bytes each in the ring and about 8 in the set.
+  static let capacity = 1_024
+
+  private var hashes: Set<UInt64> = []
+  private var ring: [UInt64] = []
+  private var oldest = 0
+
   /// Whether `id` is new; if so it takes the place of the oldest.
-  private mutating func remember(_ id: UInt64) -> Bool {
-    guard recentIDs.insert(id).inserted else { return false }
-    if ring.count < Self.rememberedIDs {
-      ring.append(id)
+  mutating func insert(_ id: EventID) -> Bool {
+    let hash = stableHash(id.description)
+    guard hashes.insert(hash).inserted else { return false }
+    if ring.count < Self.capacity {
+      ring.append(hash)
     } else {
-      recentIDs.remove(ring[oldest])
-      ring[oldest] = id
-      oldest = (oldest + 1) % Self.rememberedIDs
+      hashes.remove(ring[oldest])
+      ring[oldest] = hash
+      oldest = (oldest + 1) % Self.capacity
     }
     return true
+  }
+}
+
+/// Tells two processes under one source name from a restart: epochs that alternate for
+/// ``SourceLedger/staleEpochSilence`` or longer are an alert; one that was heard no more for as long resolves it.
+struct EpochRivalry: Sendable {
+  private var since: Timestamp?
+  private var lastStale = Timestamp.min
+  private var wasHeardBetween = false
+  private var alternations = 0
+  private var policy = AlertPolicy()
+
+  /// A message of the older epoch, while the newer one is in force.
+  mutating func heardStale(at now: Timestamp) -> AlertTransition? {
+    if since == nil || lastStale.duration(to: now) > SourceLedger.staleEpochSilence {
+      (since, alternations) = (now, 0)
+    } else if wasHeardBetween {
+      alternations += 1
+    }
+    (lastStale, wasHeardBetween) = (now, false)
+    let overlap = (since ?? now).duration(to: now)
+    guard overlap >= SourceLedger.staleEpochSilence, alternations >= 2 else { return nil }
+    return policy.observe(Self.finding(overlap, isViolated: true), at: now)
+  }
+
+  /// A message of the epoch in force.
+  mutating func heardInForce(at now: Timestamp) -> AlertTransition? {
+    guard let since else { return nil }
+    wasHeardBetween = true
+    guard lastStale.duration(to: now) > SourceLedger.staleEpochSilence else { return nil }
+    self.since = nil
+    return policy.observe(Self.finding(since.duration(to: lastStale), isViolated: false), at: now)
+  }
+
+  private static func finding(_ overlap: Duration, isViolated: Bool) -> Finding {
+    Finding(
+      monitor: .duplicateSource, isViolated: isViolated, severity: .high, value: overlap.secondsValue,
+      threshold: SourceLedger.staleEpochSilence.secondsValue)
   }
 }
 

@@ -1,8 +1,10 @@
-/// The three things of a model that can be wrong in preset `reference`.
+/// What can be wrong: three things of a model in preset `reference`, and one of a source.
 package enum MonitorKind: String, CaseIterable, Sendable {
   case accuracy
   case latency
   case drift
+  /// Two processes speak under one source name, so each one's events are refused in turn.
+  case duplicateSource = "duplicate_source"
 
   /// The word for what is wrong.
   package var alertType: String {
@@ -10,6 +12,7 @@ package enum MonitorKind: String, CaseIterable, Sendable {
     case .accuracy: "accuracy_degradation"
     case .latency: "latency_spike"
     case .drift: "data_drift"
+    case .duplicateSource: "duplicate_source"
     }
   }
 }
@@ -23,10 +26,12 @@ package struct Finding: Sendable, Equatable {
   package var threshold: Double
   /// For drift, the features that drifted most, largest score first.
   package var topFeatures: [ScoredFeature]
+  /// What it is about when that is no model.
+  package var source: SourceName?
 
   package init(
     monitor: MonitorKind, isViolated: Bool, severity: Severity, value: Double, threshold: Double,
-    topFeatures: [ScoredFeature] = []
+    topFeatures: [ScoredFeature] = [], source: SourceName? = nil
   ) {
     self.monitor = monitor
     self.isViolated = isViolated
@@ -34,6 +39,7 @@ package struct Finding: Sendable, Equatable {
     self.value = value
     self.threshold = threshold
     self.topFeatures = topFeatures
+    self.source = source
   }
 }
 

@@ -11,27 +11,66 @@ package struct Event: Sendable {
 
 /// What every event bears, whatever its kind (CloudEvents 1.0 context attributes).
 package struct EventHeader: Sendable {
-  /// With `source`, the key for deduplication.
-  package var id: String
-  package var source: SourceName
-  package var model: ModelKey
+  /// With the source, the key for deduplication.
+  package var id: EventID
+  package var origin: Origin
   /// When it happened, in the producer's words; nil means on arrival.
   package var time: Timestamp?
-  /// Its number in the producer's stream; nil for producers that do not count.
+  /// When it left the producer, by the producer's clock.
+  package var sentAt: Timestamp?
+  /// Its number in the producer's stream; nil for producers that do not count. In a head or bye, the
+  /// last number used.
   package var sequence: SequenceNumber?
   /// W3C trace context, handed on to what this event causes.
   package var traceParent: String?
 
   package init(
-    id: String, source: SourceName, model: ModelKey, time: Timestamp? = nil,
+    id: EventID, origin: Origin, time: Timestamp? = nil, sentAt: Timestamp? = nil,
     sequence: SequenceNumber? = nil, traceParent: String? = nil
   ) {
     self.id = id
-    self.source = source
-    self.model = model
+    self.origin = origin
     self.time = time
+    self.sentAt = sentAt
     self.sequence = sequence
     self.traceParent = traceParent
+  }
+
+  package var source: SourceName { origin.source }
+  package var model: ModelKey { origin.model }
+}
+
+/// Who speaks of which model, shared by every event of one stream.
+///
+/// A steady stream repeats both, so decoders hand out one object for equal pairs, and whoever has looked
+/// its model and source up once knows them by identity.
+package final class Origin: Sendable, Equatable, CustomStringConvertible {
+  package let source: SourceName
+  package let model: ModelKey
+
+  package init(source: SourceName, model: ModelKey) {
+    self.source = source
+    self.model = model
+  }
+
+  package static func == (left: Origin, right: Origin) -> Bool {
+    left === right || left.source == right.source && left.model == right.model
+  }
+
+  package var description: String { "\(source) of \(model)" }
+}
+
+/// What names an event within its source.
+package enum EventID: Hashable, Sendable, CustomStringConvertible {
+  case text(String)
+  /// The framed encoding's id: `EPOCH-NUMBER`, in decimal digits, spelled out only where it is written.
+  case numbered(SequenceNumber)
+
+  package var description: String {
+    switch self {
+    case .text(let text): text
+    case .numbered(let sequence): "\(sequence.epoch)-\(sequence.number)"
+    }
   }
 }
 
@@ -53,6 +92,12 @@ package enum EventBody: Sendable {
   case metrics(Metrics)
   case features(FeatureBatch)
   case baseline(BaselineUpdate)
+  /// A sign of life; its sequence number is the last one used.
+  case head(Head)
+  /// The clean end of a source's epoch, with what a head says.
+  case bye(Head)
+  /// A number that was taken and could not be filled: it leaves no gap and says nothing.
+  case tombstone
   /// The header was read but the rest must be refused. It reaches the engine all the same, since
   /// the message was received: its sequence number leaves no gap.
   case refused(Remark)

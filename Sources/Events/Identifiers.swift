@@ -59,6 +59,9 @@ package struct ModelKey: Hashable, Sendable, CustomStringConvertible {
     self.version = version
   }
 
+  /// Where a topic or an alert is about no model: `-`.
+  package static let unspecified = ModelKey(name: ModelName("-")!)
+
   package var description: String { version == .none ? name.text : "\(name)@\(version)" }
 }
 

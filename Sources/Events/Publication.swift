@@ -16,7 +16,7 @@ package struct Publication: Sendable, Equatable {
 
 /// What made the engine evaluate.
 package enum Cause: Sendable, Equatable {
-  case event(source: SourceName, id: String, traceParent: String?)
+  case event(origin: Origin, id: EventID, traceParent: String?)
   /// A deadline in model time.
   case timer(Timestamp)
 }

@@ -41,15 +41,28 @@ package enum Reason: String, CaseIterable, Sendable {
   case unsequenced
   /// Its source began a new numbering: a restart, not a gap.
   case restarted
-  /// Its time was more than 24 h ahead of arrival; arrival was used instead.
+  /// Its time was more than 24 h ahead of arrival, or its source's clock more than 60 s; arrival was
+  /// used instead.
   case timeRefused = "time_refused"
+  /// Columns of text came with a batch; the others were judged.
+  case textIgnored = "text_ignored"
+  /// The clocks of its source and of the daemon differ by more than 5 s.
+  case clockSkew = "clock_skew"
   /// A jump in time passed more than 1,000 deadlines of a model; the earliest were taken as one.
   case deadlineSkipped = "deadline_skipped"
+
+  /// Its place in the order above.
+  package var index: Int {
+    Self.indices[self]!
+  }
+
+  private static let indices = Dictionary(uniqueKeysWithValues: allCases.enumerated().map { ($1, $0) })
 
   /// Whether the event was refused, rather than taken with a remark.
   package var isRefusal: Bool {
     switch self {
-    case .late, .gap, .unsequenced, .restarted, .timeRefused, .deadlineSkipped: false
+    case .late, .gap, .unsequenced, .restarted, .timeRefused, .textIgnored, .clockSkew, .deadlineSkipped:
+      false
     default: true
     }
   }

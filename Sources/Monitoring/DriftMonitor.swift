@@ -20,16 +20,20 @@ package struct FeatureBaseline: Sendable {
   /// Cost: one pass over the rows.
   package init(_ batch: FeatureBatch) {
     names = batch.names
-    var moments = ColumnMoments(columns: batch.matrix.columns)
-    moments.fold(batch.matrix.values)
-    self.moments = moments
+    // One run of moments a block, side by side.
+    moments = ColumnMoments(
+      joining: batch.blocks.map { block in
+        var moments = ColumnMoments(columns: block.columns)
+        block.withBytes { moments.fold($0, NumberFormat(block.format)) }
+        return moments
+      })
   }
 }
 
 /// Watches the columns of one model's feature batches against its baseline.
 ///
-/// Memory: 40 bytes a column for the baseline, 24 for the batch being read, 16 for its detector,
-/// and `history` short summaries.
+/// Memory: 40 bytes a column for the baseline, 24 for the batch being read, 16 for its detector, 32 for its
+/// last assessment, and `history` short summaries.
 package struct DriftMonitor: Sendable {
   /// One past assessment, without its columns.
   package struct Summary: Sendable, Equatable {
@@ -45,6 +49,9 @@ package struct DriftMonitor: Sendable {
   /// Measured from the baseline's means, in the columns' order of the last batch.
   private var batch = ColumnMeans(origin: [])
   private var columnOrder = ColumnOrder()
+  /// Of the last assessment. Whoever has performed it lets go of it before the next batch, so that its
+  /// memory is used again.
+  private var columns: [DriftAssessment.Feature] = []
   package private(set) var history: Ring<Summary>
 
   package init(settings: DriftSettings) {
@@ -84,10 +91,9 @@ package struct DriftMonitor: Sendable {
       throw Remark(.noBaseline, "features before any feature baseline")
     }
     if try columnOrder.match(features, to: baseline) { batch = means(for: baseline) }
-    batch.replace(with: features.matrix.values)
+    batch.fold(features)
 
-    var columns: [DriftAssessment.Feature] = []
-    columns.reserveCapacity(detectors.count)
+    columns.removeAll(keepingCapacity: true)
     var maximum: Double?
     var drifted = 0
     for index in detectors.indices {
@@ -127,6 +133,33 @@ package struct DriftMonitor: Sendable {
   }
 }
 
+extension NumberFormat {
+  fileprivate init(_ format: Matrix.Format) {
+    self =
+      switch format {
+      case .float64: .float64
+      case .float32: .float32
+      case .int64: .int64
+      case .int32: .int32
+      case .bool: .bool
+      }
+  }
+}
+
+extension ColumnMeans {
+  /// Forgets what was folded and folds in the batch's blocks side by side.
+  fileprivate mutating func fold(_ batch: FeatureBatch) {
+    reset()
+    var first = 0
+    for block in batch.blocks {
+      block.withBytes {
+        fold($0, NumberFormat(block.format), rows: block.rows, columns: block.columns, at: first)
+      }
+      first += block.columns
+    }
+  }
+}
+
 /// Which column of a batch belongs to which of the baseline.
 ///
 /// A steady stream brings the same ``FeatureNames`` object each time, so names are compared once.
@@ -141,9 +174,9 @@ private struct ColumnOrder: Sendable {
   mutating func match(_ batch: FeatureBatch, to baseline: FeatureBaseline) throws(Remark) -> Bool {
     let expected = baseline.moments.columns
     guard let wanted = baseline.names, let given = batch.names else {
-      guard batch.matrix.columns == expected else {
+      guard batch.columns == expected else {
         throw Remark(
-          .shapeMismatch, "the baseline has \(expected) features, the batch has \(batch.matrix.columns)")
+          .shapeMismatch, "the baseline has \(expected) features, the batch has \(batch.columns)")
       }
       matched = nil
       return reorder(nil)

@@ -21,19 +21,40 @@ package struct ColumnMeans: Sendable, Equatable {
     state = [Double](repeating: 0, count: 2 * columns)
   }
 
-  /// Forgets what was folded and folds in `values`, whole rows of a row-major matrix.
+  /// Forgets what was folded.
+  package mutating func reset() {
+    for index in state.indices { state[index] = 0 }
+  }
+
+  /// Folds in whole rows of a row-major matrix, which is some of the columns.
+  ///
+  /// - Parameters:
+  ///   - values: read in place; they need no alignment.
+  ///   - first: the column that the matrix's first one is.
+  /// - Precondition: `values` holds rows × columns numbers, and `first + columns` are there.
+  package mutating func fold(
+    _ values: UnsafeRawBufferPointer, _ format: NumberFormat, rows: Int, columns: Int, at first: Int = 0
+  ) {
+    precondition(
+      values.count == rows * columns * format.size && first >= 0 && first + columns <= self.columns)
+    state.withUnsafeMutableBufferPointer { state in
+      origin.withUnsafeBufferPointer { origin in
+        guard let base = state.baseAddress, let from = origin.baseAddress, let start = values.baseAddress
+        else { return }
+        tidemark_sum_columns(
+          start, format.kernel, rows, columns, from + first, base + first, base + self.columns + first)
+      }
+    }
+  }
+
+  /// Forgets what was folded and folds in `values`, whole rows of all columns.
   ///
   /// - Precondition: `values` holds whole rows of this many columns.
   package mutating func replace(with values: [Double]) {
+    reset()
     guard columns > 0 else { return }
     precondition(values.count % columns == 0)
-    for index in state.indices { state[index] = 0 }
-    state.withUnsafeMutableBufferPointer { state in
-      values.withUnsafeBufferPointer { values in
-        guard let base = state.baseAddress, let first = values.baseAddress else { return }
-        tidemark_sum_columns(first, values.count / columns, columns, origin, base, base + columns)
-      }
-    }
+    values.withUnsafeBytes { fold($0, .float64, rows: values.count / columns, columns: columns) }
   }
 
   /// How many values of the column are finite.

@@ -19,6 +19,18 @@ package struct ColumnMoments: Sendable, Equatable {
     reset()
   }
 
+  /// The columns of each, side by side.
+  ///
+  /// - Precondition: all have folded equally many rows.
+  package init(joining parts: [ColumnMoments]) {
+    precondition(parts.allSatisfy { $0.rows == parts[0].rows })
+    columns = parts.reduce(0) { $0 + $1.columns }
+    rows = parts.first?.rows ?? 0
+    state = (0..<5).flatMap { run in
+      parts.flatMap { part in part.state[run * part.columns..<(run + 1) * part.columns] }
+    }
+  }
+
   /// Forgets everything; keeps the memory.
   package mutating func reset() {
     rows = 0
@@ -38,6 +50,25 @@ package struct ColumnMoments: Sendable, Equatable {
           max: base + 4 * columns))
     }
     rows += count
+  }
+
+  /// Folds in rows in any format, widened tile by tile; see ``fold(_:rows:)``.
+  ///
+  /// - Precondition: `values` holds whole rows of this many columns.
+  package mutating func fold(_ values: UnsafeRawBufferPointer, _ format: NumberFormat) {
+    guard columns > 0, let base = values.baseAddress else { return }
+    let stride = columns * format.size
+    precondition(values.count % stride == 0)
+    // A multiple of the kernel's tile of 8 rows, so that the result is that of one call.
+    let tile = 8
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: tile * columns) { widened in
+      guard let widened = widened.baseAddress else { return }
+      for first in Swift.stride(from: 0, to: values.count / stride, by: tile) {
+        let count = min(tile, values.count / stride - first)
+        tidemark_widen(base + first * stride, format.kernel, count * columns, widened)
+        fold(widened, rows: count)
+      }
+    }
   }
 
   /// - Precondition: `values` holds whole rows.

@@ -113,19 +113,13 @@ struct CloudEvent {
 
   // MARK: Header
 
-  /// What turns texts into names, each parsed once while a stream repeats it.
-  struct Names {
-    private static func table<Value>() -> InternTable<Value> {
-      InternTable(slots: WireLimits.internedTexts, maximumBytes: 256)
-    }
-    fileprivate var sources: InternTable<SourceName> = table()
-    fileprivate var models: InternTable<ModelName> = table()
-    fileprivate var versions: InternTable<ModelVersion> = table()
-  }
-
+  /// - Parameters:
+  ///   - topicBytes: what `topic` was parsed from.
   /// - Throws: `malformed` for a required attribute that is absent or out of bounds,
   ///   `unsupportedVersion`, `topicMismatch`.
-  func header(_ topic: Topic, _ names: inout Names) throws(Remark) -> EventHeader {
+  func header(
+    _ topic: Topic, topicBytes: UnsafeRawBufferPointer?, _ origins: inout OriginTable
+  ) throws(Remark) -> EventHeader {
     guard let specVersion else { throw Remark(.malformed, "no specversion") }
     if !specVersion.equals("1.0") {
       let text = try specVersion.resolved()
@@ -138,27 +132,29 @@ struct CloudEvent {
       throw Remark(.malformed, "an id of \(id.utf8.count) bytes, at most \(WireLimits.idBytes) are taken")
     }
     guard type != nil else { throw Remark(.malformed, "no type") }
-    let source = try agreed(
-      "source", source, topic.source, &names.sources, limit: SourceName.maximumEncodedBytes
-    ) {
+    let origin = try origins.value(topicBytes, (source, subject, modelVersion)) { () throws(Remark) in
+      try self.origin(topic)
+    }
+    return EventHeader(
+      id: .text(id), origin: origin, time: try parsedTime(),
+      sequence: sequence.map { SequenceNumber(epoch: epoch ?? 0, number: $0) },
+      traceParent: try parsedTraceParent())
+  }
+
+  private func origin(_ topic: Topic) throws(Remark) -> Origin {
+    let source = try agreed("source", source, topic.source, limit: SourceName.maximumEncodedBytes) {
       SourceName($0)
     }
     guard let source else { throw Remark(.malformed, "no source") }
-    let name = try agreed("model", subject, topic.model, &names.models, limit: ModelName.maximumEncodedBytes)
-    {
+    let name = try agreed("model", subject, topic.model, limit: ModelName.maximumEncodedBytes) {
       ModelName($0)
     }
     guard let name else { throw Remark(.malformed, "no model: neither subject nor the topic names one") }
     let stated = modelVersion.flatMap { $0.equals("-") ? nil : $0 }
-    let version = try agreed(
-      "version", stated, topic.version, &names.versions, limit: ModelVersion.maximumEncodedBytes
-    ) {
+    let version = try agreed("version", stated, topic.version, limit: ModelVersion.maximumEncodedBytes) {
       ModelVersion($0)
     }
-    return EventHeader(
-      id: id, source: source, model: ModelKey(name: name, version: version ?? .none), time: try parsedTime(),
-      sequence: sequence.map { SequenceNumber(epoch: epoch ?? 0, number: $0) },
-      traceParent: try parsedTraceParent())
+    return Origin(source: source, model: ModelKey(name: name, version: version ?? .none))
   }
 
   /// One that is too long to be any is left out, as W3C's Trace Context has it, since it is handed on
@@ -180,24 +176,50 @@ struct CloudEvent {
 
   /// What topic and body say of one thing; where one says nothing, the other's word holds.
   private func agreed<Name: CustomStringConvertible>(
-    _ what: StaticString, _ body: JSONText?, _ topic: String?, _ table: inout InternTable<Name>,
-    limit: Int, _ make: (String) -> Name?
+    _ what: StaticString, _ body: JSONText?, _ topic: String?, limit: Int, _ make: (String) -> Name?
   ) throws(Remark) -> Name? {
-    func checked(_ text: String) throws(Remark) -> Name {
-      guard let name = make(text) else {
-        throw Remark(.malformed, "a \(what) of more than \(limit) bytes, or none")
-      }
-      return name
+    guard let text = try body?.resolved() ?? topic else { return nil }
+    guard let name = make(text) else {
+      throw Remark(.malformed, "a \(what) of more than \(limit) bytes, or none")
     }
-    guard let body else { return try topic.map { (text) throws(Remark) in try checked(text) } }
-    // An escaped text is rare, and its bytes are not its own.
-    let name =
-      body.hasEscapes
-      ? try checked(body.resolved())
-      : try table.value(for: body.bytes) { () throws(Remark) in try checked(body.resolved()) }
     guard let topic, name.description != topic else { return name }
     throw Remark(
       .topicMismatch,
       "the topic says \(what) '\(topic.prefix(64))', the body '\(name.description.prefix(64))'")
+  }
+}
+
+/// Origins by the bytes that name them, in topic and body together.
+struct OriginTable {
+  private var table = InternTable<Origin>(entries: WireLimits.internedOrigins, maximumBytes: 512)
+  /// Reused between events.
+  private var key: [UInt8] = []
+
+  mutating func value(
+    _ topic: UnsafeRawBufferPointer?, _ texts: (JSONText?, JSONText?, JSONText?),
+    make: () throws(Remark) -> Origin
+  ) throws(Remark) -> Origin {
+    key.removeAll(keepingCapacity: true)
+    // An escaped text is rare, and its bytes are not its own.
+    if texts.0?.hasEscapes == true || texts.1?.hasEscapes == true || texts.2?.hasEscapes == true {
+      return try make()
+    }
+    append(topic)
+    append(texts.0?.bytes)
+    append(texts.1?.bytes)
+    append(texts.2?.bytes)
+    return try key.withUnsafeBufferPointer { (key) throws(Remark) in
+      try table.value(for: UnsafeRawBufferPointer(key), parse: make)
+    }
+  }
+
+  /// Each part after its length, one more than its bytes, so that none can pass for another or for none.
+  private mutating func append(_ part: UnsafeRawBufferPointer?) {
+    let count = part.map { $0.count + 1 } ?? 0
+    key.append(UInt8(truncatingIfNeeded: count))
+    key.append(UInt8(truncatingIfNeeded: count >> 8))
+    key.append(UInt8(truncatingIfNeeded: count >> 16))
+    key.append(UInt8(truncatingIfNeeded: count >> 24))
+    if let part { key.append(contentsOf: part) }
   }
 }

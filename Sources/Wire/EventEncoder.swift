@@ -13,7 +13,7 @@ package struct EventEncoder {
     case .metrics: kind = .metrics
     case .features: kind = .features
     case .baseline: kind = .baseline
-    case .refused: return nil
+    case .head, .bye, .tombstone, .refused: return nil
     }
     let header = event.header
     var topic = Array(kind.rawValue.utf8)
@@ -26,7 +26,7 @@ package struct EventEncoder {
       writer.member("specversion", "1.0")
       writer.member("type", "tidemark.\(kind.rawValue).v1")
       writer.member("source", header.source.text)
-      writer.member("id", header.id)
+      writer.member("id", header.id.description)
       if let time = header.time {
         writer.key("time")
         writer.time(time)
@@ -53,16 +53,16 @@ package struct EventEncoder {
       if let accuracy = update.accuracy { writer.member("accuracy", accuracy) }
       if let latency = update.latencyMilliseconds { writer.member("latency_ms", latency) }
       if let features = update.features { writer.object("features") { write(features, to: &$0) } }
-    case .refused: break
+    case .head, .bye, .tombstone, .refused: break
     }
   }
 
   private static func write(_ batch: FeatureBatch, to writer: inout JSONWriter) {
     if let names = batch.names { writer.array("feature_names", names.names) { $0.string($1) } }
-    let matrix = batch.matrix
-    writer.array("rows", 0..<matrix.rows) { writer, row in
-      let start = row * matrix.columns
-      writer.array(matrix.values[start..<start + matrix.columns]) { $0.number($1) }
+    let blocks = batch.blocks.map { (columns: $0.columns, values: $0.values) }
+    writer.array("rows", 0..<batch.rows) { writer, row in
+      let cells = blocks.lazy.map { $0.values[row * $0.columns..<(row + 1) * $0.columns] }.joined()
+      writer.array(cells) { $0.number($1) }
     }
   }
 }

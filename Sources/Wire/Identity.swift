@@ -9,7 +9,7 @@ enum Identity {
   static func decision(_ decision: RetrainDecision, of publication: Publication) -> String {
     let cause =
       switch publication.cause {
-      case .event(_, let id, _): id
+      case .event(_, let id, _): id.description
       case .timer(let deadline): timer(deadline)
       }
     return digest(
@@ -20,20 +20,22 @@ enum Identity {
       ])
   }
 
-  static func episode(_ monitor: MonitorKind, ordinal: UInt64, openedAt: Timestamp, of model: ModelKey)
-    -> String
-  {
+  /// - Parameter source: what the alert is about when that is no model; another part of the digest.
+  static func episode(
+    _ monitor: MonitorKind, about source: SourceName? = nil, ordinal: UInt64, openedAt: Timestamp,
+    of model: ModelKey
+  ) -> String {
     digest(
       "ep-",
       [
         model.name.text, model.version.text, monitor.rawValue, String(ordinal), String(openedAt.nanoseconds),
-      ])
+      ] + (source.map { [$0.text] } ?? []))
   }
 
   static func assessment(_ kind: String, of publication: Publication) -> String {
     let cause: [String] =
       switch publication.cause {
-      case .event(let source, let id, _): [source.text, id]
+      case .event(let origin, let id, _): [origin.source.text, id.description]
       case .timer(let deadline): ["", timer(deadline)]
       }
     return digest("as-", [publication.model.name.text, publication.model.version.text, kind] + cause)

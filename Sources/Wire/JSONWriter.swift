@@ -77,8 +77,7 @@ struct JSONWriter {
 
   mutating func member(_ key: StaticString, _ value: some BinaryInteger) {
     self.key(key)
-    separate()
-    bytes.append(contentsOf: value.description.utf8)
+    integer(value)
   }
 
   mutating func member(_ key: StaticString, _ value: Bool) {
@@ -92,6 +91,11 @@ struct JSONWriter {
   mutating func null() {
     separate()
     bytes.append(contentsOf: "null".utf8)
+  }
+
+  mutating func integer(_ value: some BinaryInteger) {
+    separate()
+    bytes.append(contentsOf: value.description.utf8)
   }
 
   /// The shortest digits that read back as the same double.

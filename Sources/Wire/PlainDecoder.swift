@@ -6,11 +6,11 @@ package import Events
 /// and the rest is refused, the event bears the refusal, so that its sequence number still counts.
 package struct PlainDecoder {
   let limits: WireLimits
-  private var names = CloudEvent.Names()
+  private var origins = OriginTable()
   private var topics = InternTable<Topic>(
-    slots: WireLimits.internedTexts, maximumBytes: WireLimits.topicBytes)
+    entries: WireLimits.internedOrigins, maximumBytes: WireLimits.topicBytes)
   private var nameLists = InternTable<FeatureNames>(
-    slots: WireLimits.internedNameLists, maximumBytes: WireLimits.internedNameListBytes)
+    entries: WireLimits.internedNameLists, maximumBytes: WireLimits.internedNameListBytes)
 
   package init(limits: WireLimits = WireLimits()) { self.limits = limits }
 
@@ -47,7 +47,7 @@ package struct PlainDecoder {
     }
     try reader.expectEnd()
 
-    let header = try envelope.header(parts, &names)
+    let header = try envelope.header(parts, topicBytes: topic, &origins)
     if let remark = envelope.mismatchedKind(parts) { return Event(header: header, body: .refused(remark)) }
     if envelope.body == nil {
       reader.rewind(to: envelope.dataOffset ?? 0)
@@ -154,14 +154,7 @@ package struct PlainDecoder {
     var reader = JSONReader(bytes)
     var list: [String] = []
     try reader.readArray { (reader) throws(Remark) in list.append(try reader.readString()) }
-    guard list.count <= WireLimits.columns else {
-      throw Remark(.tooLarge, "\(list.count) features, at most \(WireLimits.columns) are taken")
-    }
-    guard let names = FeatureNames(list) else {
-      let name = FeatureNames.firstDuplicate(in: list) ?? ""
-      throw Remark(.shapeMismatch, "the feature name '\(name.prefix(64))' stands twice")
-    }
-    return names
+    return try Descriptor.distinct(list)
   }
 
   /// Rows of equal length; `null` is a missing value, `true` and `false` are 1 and 0.

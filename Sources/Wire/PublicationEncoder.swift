@@ -1,46 +1,68 @@
 package import Events
 
-/// The plain encoding, out: a ``Publication`` becomes a topic and one CloudEvents 1.0 JSON object.
+/// What is published, as a topic and one CloudEvents 1.0 JSON object.
 ///
 /// Its buffers are reused: ``topic`` and ``body`` are valid until the next encode.
 package struct PublicationEncoder {
-  private let source: SourceName
+  /// The daemon's name, under which what must not be lost is numbered.
+  package let name: SourceName
+  /// `NAME.live`, for what only those get who are there.
+  package let liveName: SourceName
   private var writer = JSONWriter()
   package private(set) var topic: [UInt8] = []
   package var body: [UInt8] { writer.bytes }
 
-  /// - Parameter source: the daemon's name, the last part of every topic.
-  package init(source: SourceName) { self.source = source }
+  /// Bytes that ``liveName`` is longer than ``name``.
+  package static let liveSuffixBytes = 5
 
-  /// Writes ``topic`` alone: `<kind>/<model>/<version>/<source>`.
-  package mutating func encodeTopic(of publication: Publication) {
+  /// - Parameter name: at most ``SourceName/maximumEncodedBytes`` less ``liveSuffixBytes`` long.
+  package init(name: SourceName) {
+    self.name = name
+    liveName = SourceName(name.text + ".live")!
+  }
+
+  /// The last part of the topic, and the `source`, of an output.
+  package func source(of output: Output) -> SourceName { output.isOnDemand ? liveName : name }
+
+  /// Writes ``topic`` alone, for something of no model: `<kind>/-/-/<source>`.
+  package mutating func encodeTopic(_ kind: FramedHeader.Kind, of source: SourceName) {
+    encodeTopic(kind, .unspecified, source)
+  }
+
+  private mutating func encodeTopic(_ kind: FramedHeader.Kind, _ model: ModelKey, _ source: SourceName) {
     topic.removeAll(keepingCapacity: true)
-    topic.append(contentsOf: publication.output.topicKind.utf8)
-    for segment in [publication.model.name.text, publication.model.version.text, source.text] {
+    topic.append(contentsOf: kind.word.utf8)
+    for segment in [model.name.text, model.version.text, source.text] {
       topic.append(UInt8(ascii: "/"))
       TopicSegment.append(segment, to: &topic)
     }
+  }
+
+  /// Writes ``topic`` alone: `<kind>/<model>/<version>/<source>`.
+  package mutating func encodeTopic(of publication: Publication) {
+    encodeTopic(publication.output.kind, publication.model, source(of: publication.output))
   }
 
   /// Writes ``body``.
   package mutating func encodeBody(of publication: Publication) {
     writer.removeAll()
     let type = publication.output.type
+    let source = source(of: publication.output).text
     writer.object { writer in
       writer.member("specversion", "1.0")
       writer.member("type", type)
-      writer.member("source", source.text)
+      writer.member("source", source)
       writer.member("id", publication.identifier)
       writer.key("time")
       writer.time(publication.time)
-      writer.member("subject", publication.model.name.text)
+      if publication.isAboutModel { writer.member("subject", publication.model.name.text) }
       if publication.model.version != .none {
         writer.member("modelversion", publication.model.version.text)
       }
       if let correlation = publication.correlation { writer.member("correlationid", correlation) }
       switch publication.cause {
       case .event(_, let id, let traceParent):
-        writer.member("causationid", id)
+        writer.member("causationid", id.description)
         if let traceParent { writer.member("traceparent", traceParent) }
       case .timer(let deadline): writer.member("causationid", Identity.timer(deadline))
       }
@@ -59,12 +81,12 @@ package struct PublicationEncoder {
 }
 
 extension Output {
-  /// The first part of the topic.
-  package var topicKind: StaticString {
+  /// Its kind on the wire, whose word is the first part of the topic.
+  package var kind: FramedHeader.Kind {
     switch self {
-    case .performance, .drift, .retrain: "assessment"
-    case .alert: "alert"
-    case .decision: "decision"
+    case .performance, .drift, .retrain: .assessment
+    case .alert: .alert
+    case .decision: .decision
     }
   }
 
@@ -89,6 +111,12 @@ extension Output {
 }
 
 extension Publication {
+  /// Rather than about a source.
+  fileprivate var isAboutModel: Bool {
+    guard case .alert(let transition) = output else { return true }
+    return transition.finding.source == nil
+  }
+
   fileprivate var identifier: String {
     switch output {
     case .performance, .drift, .retrain: Identity.assessment(output.type, of: self)
@@ -105,8 +133,8 @@ extension Publication {
 
   fileprivate func episodeID(of transition: AlertTransition) -> String {
     Identity.episode(
-      transition.finding.monitor, ordinal: transition.episode.ordinal, openedAt: transition.episode.openedAt,
-      of: model)
+      transition.finding.monitor, about: transition.finding.source, ordinal: transition.episode.ordinal,
+      openedAt: transition.episode.openedAt, of: model)
   }
 }
 
@@ -118,6 +146,69 @@ extension StaticString {
 
 extension JSONWriter {
   mutating func time(_ time: Timestamp) { string(RFC3339.string(time)) }
+}
+
+// MARK: Sources
+
+extension PublicationEncoder {
+  /// Sources in one message; an entry has about 300 bytes.
+  package static let sourcesPerMessage = 256
+
+  /// Writes ``topic`` and ``body`` of one part of the account of sources (`tidemark.status.sources.v1`).
+  ///
+  /// - Parameters:
+  ///   - part: from 1 to `parts`.
+  ///   - received: messages of all sources, and of these the refused.
+  package mutating func encodeSources(
+    _ sources: some Collection<SourceReport>, part: Int, of parts: Int, at time: Timestamp, since: Timestamp,
+    received: UInt64, rejected: UInt64
+  ) {
+    encodeTopic(.status, of: liveName)
+    let source = liveName.text
+    writer.removeAll()
+    writer.object { writer in
+      writer.member("specversion", "1.0")
+      writer.member("type", "tidemark.status.sources.v1")
+      writer.member("source", source)
+      writer.member("id", "sources-\(time.nanoseconds)-\(part)")
+      writer.key("time")
+      writer.time(time)
+      writer.member("datacontenttype", "application/json")
+      writer.object("data") { writer in
+        writer.member("part", part)
+        writer.member("parts", parts)
+        writer.key("since")
+        writer.time(since)
+        writer.member("received", received)
+        writer.member("rejected", rejected)
+        writer.array("sources", sources) { writer, report in report.write(to: &writer) }
+      }
+    }
+  }
+}
+
+extension SourceReport {
+  fileprivate func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("source", source.text)
+      // 64 bits: more than a JSON number is sure to carry.
+      writer.member("epoch", position.map { String($0.epoch) })
+      writer.member("sequence", position.map { String($0.number) })
+      writer.member("received", counts.received)
+      writer.member("rejected", counts.rejected)
+      writer.member("lost", counts.lost)
+      writer.member("duplicate", counts.duplicate)
+      writer.member("stale", counts.stale)
+      writer.member("late", counts.late)
+      writer.member("unsequenced", counts.unsequenced)
+      writer.member("restarts", counts.restarts)
+      writer.member("dropped", counts.dropped)
+      writer.member("state", state.rawValue)
+      writer.key("last_heard")
+      writer.time(lastHeard)
+      writer.member("clock_offset_ms", clockOffset.map { $0.secondsValue * 1e3 })
+    }
+  }
 }
 
 // MARK: Data of each kind
@@ -203,6 +294,10 @@ extension AlertTransition {
     key.append(UInt8(ascii: "/"))
     TopicSegment.append(publication.model.version.text, to: &key)
     key.append(contentsOf: "/\(finding.monitor.rawValue)".utf8)
+    if let source = finding.source {
+      key.append(UInt8(ascii: "/"))
+      TopicSegment.append(source.text, to: &key)
+    }
     writer.member("alert_key", String(decoding: key, as: UTF8.self))
     writer.member("episode_id", publication.episodeID(of: self))
     writer.member("rev", episode.revision)

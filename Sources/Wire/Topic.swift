@@ -8,6 +8,10 @@ struct Topic {
   var version: String?
   var source: String?
 
+  /// How many parts there are, empty ones included.
+  private(set) var parts = 0
+  private(set) var hasEmptyPart = false
+
   init() {}
 
   /// - Throws: `malformed` for more than four parts, more than 200 bytes, or no UTF-8.
@@ -21,10 +25,12 @@ struct Topic {
       guard let text = TopicSegment.decode(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) else {
         throw Remark(.malformed, "part \(parts.count) of the topic is not percent-encoded UTF-8")
       }
+      if text.isEmpty { hasEmptyPart = true }
       parts.append(text.isEmpty || text == "-" ? nil : text)
       start = end + 1
     }
     guard parts.count <= 4 else { throw Remark(.malformed, "a topic of \(parts.count) parts, want 4") }
+    self.parts = parts.count
     parts += [String?](repeating: nil, count: 4 - parts.count)
     (kind, model, version, source) = (parts[0], parts[1], parts[2], parts[3])
   }

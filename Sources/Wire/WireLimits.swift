@@ -15,12 +15,26 @@ package struct WireLimits: Sendable, Equatable {
   package static let traceParentBytes = 128
   /// Nesting of a JSON value; CloudEvents with feature rows need 4.
   package static let jsonDepth = 64
-  /// Names, sources and topics kept to be shared by the events that repeat them, at most 256 bytes each.
-  static let internedTexts = 4_096
+  /// Tensors of a framed message: 16 frames less topic, header and descriptor.
+  package static let tensors = 13
+  /// Dimensions of a tensor.
+  package static let rank = 8
+  /// Names in one metrics message.
+  package static let metrics = 1_024
+  /// A framed message's descriptor; 65,536 names of 60 bytes.
+  package static let descriptorBytes = 4 << 20
+  package static let headBytes = 4_096
+  /// Topics, and origins of events, kept to be shared by the events that repeat them: three times the
+  /// default limit on models. 40 bytes each empty, with its text and names about 300: 10 MiB.
+  static let internedOrigins = 32_768
   /// Lists of feature names kept likewise, at most 64 KiB of text each, which with its strings is about
   /// 350 KiB: 22 MiB.
   static let internedNameLists = 64
   static let internedNameListBytes = 64 << 10
+  /// Descriptors kept, of at most 1 MiB each and 8 MiB together, which with their strings is about 48 MiB.
+  static let internedDescriptors = 1_024
+  static let internedDescriptorBytes = 1 << 20
+  static let internedDescriptorsTotal = 8 << 20
 
   package init() {}
 }

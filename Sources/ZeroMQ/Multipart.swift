@@ -19,17 +19,24 @@ package struct Multipart: ~Copyable {
   package static var maximumFrames: Int { 16 }
 
   private let slots: UnsafeMutablePointer<zmq_msg_t>
+  /// Where the bytes of each frame stand, once a message is whole.
+  private let views: UnsafeMutablePointer<UnsafeRawBufferPointer>
   /// The frames of the last message received, at most ``maximumFrames``.
   package private(set) var frameCount = 0
 
   package init() {
     slots = .allocate(capacity: Self.maximumFrames)
-    for index in 0..<Self.maximumFrames { zmq_msg_init(slots + index) }
+    views = .allocate(capacity: Self.maximumFrames)
+    for index in 0..<Self.maximumFrames {
+      zmq_msg_init(slots + index)
+      (views + index).initialize(to: UnsafeRawBufferPointer(start: nil, count: 0))
+    }
   }
 
   deinit {
     for index in 0..<Self.maximumFrames { zmq_msg_close(slots + index) }
     slots.deallocate()
+    views.deallocate()
   }
 
   /// The bytes of frame `index` (0 ..< ``frameCount``), where libzmq put them.
@@ -37,8 +44,14 @@ package struct Multipart: ~Copyable {
     _ index: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     precondition(index >= 0 && index < frameCount, "frame index out of range")
-    return try body(
-      UnsafeRawBufferPointer(start: zmq_msg_data(slots + index), count: zmq_msg_size(slots + index)))
+    return try body(views[index])
+  }
+
+  /// The bytes of every frame, where libzmq put them.
+  package borrowing func withFrames<Result: ~Copyable, Failure: Error>(
+    _ body: (UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(UnsafeBufferPointer(start: views, count: frameCount))
   }
 
   mutating func receive(from handle: UnsafeMutableRawPointer, flags: CInt) throws(ZeroMQError) -> Receipt {
@@ -55,6 +68,9 @@ package struct Multipart: ~Copyable {
         default: throw .last("zmq_msg_recv")
         }
       }
+      // Neither moves while the slot is not received into again.
+      views[min(received, Self.maximumFrames - 1)] = UnsafeRawBufferPointer(
+        start: zmq_msg_data(slot), count: zmq_msg_size(slot))
       received += 1
       guard zmq_msg_more(slot) != 0 else { break }
     }

@@ -41,7 +41,8 @@ import ZeroMQ
 
     func send(_ model: String, accuracy: Double, id: Int) throws {
       let header = EventHeader(
-        id: "\(id)", source: SourceName("test")!, model: ModelKey(name: ModelName(model)!))
+        id: .text("\(id)"),
+        origin: Origin(source: SourceName("test")!, model: ModelKey(name: ModelName(model)!)))
       var encoder = EventEncoder()
       let encoded = encoder.encode(Event(header: header, body: .metrics(Metrics(accuracy: accuracy))))
       let (topic, body) = try #require(encoded)
@@ -74,7 +75,8 @@ import ZeroMQ
     func flood(until stop: borrowing Mutex<Bool>, many: DispatchSemaphore) throws {
       let rows = [[Double]](repeating: (0..<200).map { Double($0) / 7 }, count: 200)
       let matrix = Matrix(rows: 200, columns: 200, values: rows.flatMap(\.self))
-      let header = EventHeader(id: "x", source: SourceName("flood")!, model: ModelKey(name: ModelName("m")!))
+      let header = EventHeader(
+        id: .text("x"), origin: Origin(source: SourceName("flood")!, model: ModelKey(name: ModelName("m")!)))
       var encoder = EventEncoder()
       let encoded = encoder.encode(
         Event(header: header, body: .features(FeatureBatch(names: nil, matrix: matrix))))

@@ -15,7 +15,7 @@ extension Event {
   ) -> Event {
     Event(
       header: EventHeader(
-        id: id, source: SourceName(source)!, model: ModelKey(name: ModelName(model)!),
+        id: .text(id), origin: Origin(source: SourceName(source)!, model: ModelKey(name: ModelName(model)!)),
         time: seconds.map(Timestamp.test), sequence: sequence),
       body: body)
   }

@@ -101,7 +101,9 @@ def test_alerts_drift_and_a_decision(
     assert {kind: told.count(kind) for kind in expected} == expected, told
     assert sorted(set(told)) == sorted(expected), told
     for output in outputs:
-        assert output.topic == f"{output.kind.split('.')[1]}/fraud/7/watch", output.kind
+        what = output.kind.split(".")[1]
+        name = "watch.live" if what == "assessment" else "watch"
+        assert output.topic == f"{what}/fraud/7/{name}", output.kind
         assert output.event["subject"] == "fraud"
     decision = next(
         output.event["data"] for output in outputs if output.kind.startswith("tidemark.decision.")
@@ -118,7 +120,7 @@ def test_topics_escape_names_and_a_model_without_version_is_a_dash(
     for name in ("plain", "team/fraud", "50%"):
         publisher.metrics(name, 0.96)
         output = subscriber.until_kind("assessment.performance", name)[-1]
-        assert output.topic == f"assessment/{quote(name, safe='')}/-/watch"
+        assert output.topic == f"assessment/{quote(name, safe='')}/-/watch.live"
         assert output.event["subject"] == name
     daemon.stop()
 
@@ -132,7 +134,7 @@ def test_model_and_version_may_stand_in_the_topic_alone(
     del bare["subject"]
     publisher.send(bare, "metrics/team%2Fa/3/" + publisher.source)
     output = subscriber.until_kind("assessment.performance", "team/a")[-1]
-    assert output.topic == "assessment/team%2Fa/3/watch"
+    assert output.topic == "assessment/team%2Fa/3/watch.live"
     daemon.stop()
 
 

@@ -5,6 +5,15 @@ package enum Golden {
   package static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Golden")
 
+  /// The messages of one version of the protocol, whose bytes and meaning are both written down.
+  package static func messages(_ version: String) throws -> [JSON] {
+    let protocolFolder = folder.deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("protocol/golden/\(version)/messages.ndjson")
+    return try Data(contentsOf: protocolFolder).split(separator: 0x0a).map { line in
+      try JSONDecoder().decode(JSON.self, from: line)
+    }
+  }
+
   /// The cases of one part of `reference.json`: `monitor`, `drift`, `trigger` or `together`.
   package static func reference(_ part: String) throws -> [JSON] {
     let data = try Data(contentsOf: folder.appendingPathComponent("reference.json"))
@@ -53,6 +62,7 @@ package struct JSON: Decodable {
   }
   package subscript(index: Int) -> JSON { list.indices.contains(index) ? list[index] : JSON(.null) }
   package var list: [JSON] { if case .list(let list) = content { list } else { [] } }
+  package var members: [String: JSON]? { if case .object(let members) = content { members } else { nil } }
   package var text: String? { if case .text(let text) = content { text } else { nil } }
   package var number: Double? { if case .number(let number) = content { number } else { nil } }
   package var flag: Bool? { if case .flag(let flag) = content { flag } else { nil } }

@@ -46,7 +46,7 @@ import Wire
     let body =
       #"{"data":{"latency_ms":7,"accuracy":0.5,"x":[1,{"y":null}]},"subject":"m","modelversion":"3","time":"2026-01-01T00:00:00Z","sequence":"12","epoch":1700000000000000001,"type":"tidemark.metrics.v1","source":"/pods/7","id":"a","specversion":"1.0","traceparent":"00-x","unknown":{"deep":[1,2]}}"#
     let event = try Self.decode(body)
-    #expect(event.header.id == "a" && event.header.source.text == "/pods/7")
+    #expect(event.header.id == .text("a") && event.header.source.text == "/pods/7")
     #expect(event.header.model == ModelKey(name: ModelName("m")!, version: ModelVersion("3")!))
     #expect(event.header.time == Timestamp(nanoseconds: 1_767_225_600_000_000_000))
     #expect(event.header.sequence == SequenceNumber(epoch: 1_700_000_000_000_000_001, number: 12))
@@ -145,8 +145,8 @@ import Wire
   @Test func missingValuesAndBooleans() throws {
     let body = Self.event(Self.features, data: #"{"rows":[[1,null,true],[NaN,-Infinity,false]]}"#)
     guard case .features(let batch) = try Self.decode(body).body else { return #expect(Bool(false)) }
-    #expect(batch.names == nil && batch.matrix.rows == 2 && batch.matrix.columns == 3)
-    #expect(batch.matrix.values.map { $0.isFinite ? $0 : -1 } == [1, -1, 1, -1, -1, 0])
+    #expect(batch.names == nil && batch.blocks[0].rows == 2 && batch.blocks[0].columns == 3)
+    #expect(batch.blocks[0].values.map { $0.isFinite ? $0 : -1 } == [1, -1, 1, -1, -1, 0])
   }
 
   @Test func metricThatIsNoNumberIsAbsent() throws {
@@ -192,7 +192,7 @@ import Wire
   /// Names by value, missing values alike, for comparing.
   private static func plain(_ event: Event) -> [String] {
     func batch(_ batch: FeatureBatch) -> String {
-      "\(batch.names?.names ?? []) \(batch.matrix.rows) \(batch.matrix.values.map { $0.isFinite ? $0 : .nan })"
+      "\(batch.names?.names ?? []) \(batch.blocks[0].rows) \(batch.blocks[0].values.map { $0.isFinite ? $0 : .nan })"
     }
     switch event.body {
     case .metrics(let metrics): return ["\(event.header)", "\(metrics)"]
@@ -202,6 +202,7 @@ import Wire
         "\(event.header)", "\(update.accuracy as Any) \(update.latencyMilliseconds as Any)",
         update.features.map(batch) ?? "",
       ]
+    case .head, .bye, .tombstone: return ["\(event.header)"]
     case .refused(let remark): return ["\(remark)"]
     }
   }
@@ -209,10 +210,13 @@ import Wire
   private static func randomEvent(_ random: inout SeededGenerator, id: String) -> Event {
     let texts = ["m", "team/fraud", "100%", "é😀", "a\u{1}b", "x\"y\\z"]
     let header = EventHeader(
-      id: id, source: SourceName(texts.randomElement(using: &random)!)!,
-      model: ModelKey(
-        name: ModelName(texts.randomElement(using: &random)!)!,
-        version: Bool.random(using: &random) ? .none : ModelVersion(texts.randomElement(using: &random)!)!),
+      id: .text(id),
+      origin: Origin(
+        source: SourceName(texts.randomElement(using: &random)!)!,
+        model: ModelKey(
+          name: ModelName(texts.randomElement(using: &random)!)!,
+          version: Bool.random(using: &random)
+            ? .none : ModelVersion(texts.randomElement(using: &random)!)!)),
       time: Bool.random(using: &random) ? nil : Timestamp(nanoseconds: Int64(bitPattern: random.next())),
       sequence: Bool.random(using: &random)
         ? nil : SequenceNumber(epoch: random.next() >> 1, number: random.next() >> 1))

@@ -26,13 +26,25 @@ typedef struct {
 void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
                            tidemark_moments moments);
 
+/* How values are stored, little-endian. A bool is one byte: 0 counts as 0, all else as 1. */
+typedef enum {
+  TIDEMARK_FLOAT64,
+  TIDEMARK_FLOAT32,
+  TIDEMARK_INT64,
+  TIDEMARK_INT32,
+  TIDEMARK_BOOL
+} tidemark_format;
+
 /* Adds each column's finite values, less the column's `origin`, to `sum`, and how many they are to
    `count`: what a mean needs and no more, at the speed of reading memory. Otherwise as
-   tidemark_fold_columns.
+   tidemark_fold_columns. `values` are read where they are, in any of the formats, as the nearest doubles.
 
    The origin is what the mean is compared with: a column that equals it sums to 0 exactly, where the
    difference of two rounded means would be noise that a small deviation turns into a large score. */
-void tidemark_sum_columns(const double *values, size_t rows, size_t columns, const double *origin,
-                          double *count, double *sum);
+void tidemark_sum_columns(const void *values, tidemark_format format, size_t rows, size_t columns,
+                          const double *origin, double *count, double *sum);
+
+/* Writes `count` values of any format as the nearest doubles. */
+void tidemark_widen(const void *values, tidemark_format format, size_t count, double *out);
 
 #endif

@@ -7,6 +7,8 @@ package import ZeroMQ
 package struct Configuration: Sendable {
   package struct Sockets: Sendable {
     package var ingest: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7410)]
+    /// Where large feature batches may come instead; none unless configured.
+    package var features: [Endpoint] = []
     package var output: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7411)]
     /// Accepted and checked; used once there is a control socket.
     package var control: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7412)]
@@ -62,6 +64,7 @@ extension Configuration {
       \(file ?? "defaults"): right
         name     \(name)
         ingest   \(list(sockets.ingest))
+        features \(sockets.features.isEmpty ? "over ingest" : list(sockets.features))
         output   \(list(sockets.output))
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
       """

@@ -92,8 +92,9 @@ struct ConfigurationParser {
   }
 
   private func readSockets(_ node: ConfigurationNode, into sockets: inout Configuration.Sockets) {
-    let members = node.members(["ingest", "output", "control"])
+    let members = node.members(["ingest", "features", "output", "control"])
     if let ingest = members["ingest"] { sockets.ingest = readEndpoints(ingest) }
+    if let features = members["features"] { sockets.features = readEndpoints(features) }
     if let output = members["output"] { sockets.output = readEndpoints(output) }
     if let control = members["control"] { sockets.control = readEndpoints(control) }
   }

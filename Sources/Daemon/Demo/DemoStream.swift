@@ -99,7 +99,8 @@ struct DemoStream: ~Copyable {
 
   private func send(_ body: EventBody, of model: ModelKey, hour: Int, id: String) throws(ZeroMQError) {
     let header = EventHeader(
-      id: id, source: Self.source, model: model, time: Self.start.advanced(by: .seconds(3600 * hour)))
+      id: .text(id), origin: Origin(source: Self.source, model: model),
+      time: Self.start.advanced(by: .seconds(3600 * hour)))
     var encoder = EventEncoder()
     guard let (topic, body) = encoder.encode(Event(header: header, body: body)) else { return }
     _ = try events.send(topic, more: true)

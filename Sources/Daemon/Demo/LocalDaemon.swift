@@ -40,9 +40,8 @@ package final class LocalDaemon: Sendable {
     log.logLevel = .critical
     do throws(ZeroMQError) {
       let context = try Context()
-      var loop = try ServeLoop(configuration, context: context, stop: stopSignal, log: log) {
-        ingest, output in
-        state.withLock { $0 = .ready(Endpoints(ingest: ingest[0], output: output[0])) }
+      var loop = try ServeLoop(configuration, context: context, stop: stopSignal, log: log) { bound in
+        state.withLock { $0 = .ready(Endpoints(ingest: bound.ingest[0], output: bound.output[0])) }
         changed.signal()
       }
       _ = try loop.run()

@@ -21,7 +21,7 @@ package struct Replay: ~Copyable {
 
   package init(_ configuration: Configuration) {
     decoder = PlainDecoder(limits: configuration.wire)
-    encoder = PublicationEncoder(source: configuration.name)
+    encoder = PublicationEncoder(name: configuration.name)
     engine = MonitoringEngine(settings: configuration.engine)
     limits = configuration.wire
   }

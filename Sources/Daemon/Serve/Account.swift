@@ -3,10 +3,12 @@ import Logging
 
 /// What became of every message, in counters; and the words for people, at a bounded rate.
 struct Account {
-  /// Messages read off the ingest socket.
+  /// Events read off the ingest sockets, whatever became of them.
   private(set) var received: UInt64 = 0
   /// Of these, refused.
   private(set) var rejected: UInt64 = 0
+  /// Heads and byes, which are no events and take no number.
+  private(set) var heads: UInt64 = 0
   /// Outputs handed to libzmq.
   private(set) var published: UInt64 = 0
   private(set) var alertsOpened: UInt64 = 0
@@ -24,6 +26,7 @@ struct Account {
   init(log: Logger) { self.log = log }
 
   mutating func countReceived() { received += 1 }
+  mutating func countHead() { heads += 1 }
 
   mutating func countPublished(_ output: Output) {
     published += 1
@@ -35,7 +38,7 @@ struct Account {
   }
 
   mutating func enter(_ remark: Remark, at now: Timestamp) {
-    let index = Self.index[remark.reason]!
+    let index = remark.reason.index
     // A gap is what a peer says it is, so sums saturate.
     counts[index] = counts[index].addingSaturating(UInt64(remark.count))
     if remark.reason.isRefusal { rejected += 1 }
@@ -51,9 +54,6 @@ struct Account {
     heldBack[index] = 0
   }
 
-  private static let index = Dictionary(
-    uniqueKeysWithValues: Reason.allCases.enumerated().map { ($1, $0) })
-
   /// Every figure that is not zero, and the main ones always.
   var metadata: Logger.Metadata {
     var metadata: Logger.Metadata = [
@@ -61,6 +61,7 @@ struct Account {
       "published": .stringConvertible(published), "alerts_opened": .stringConvertible(alertsOpened),
       "decisions": .stringConvertible(decisions),
     ]
+    if heads > 0 { metadata["heads"] = .stringConvertible(heads) }
     for (reason, count) in zip(Reason.allCases, counts) where count > 0 {
       metadata[reason.rawValue] = .stringConvertible(count)
     }

@@ -7,76 +7,78 @@ import ZeroMQ
 
 /// The one thread that reads events, runs the engine and publishes: nothing is shared, nothing waits.
 ///
-/// libzmq's own I/O thread does the network on the other core. It polls the ingest socket, the output
-/// socket's subscriptions and a wake-up, with the engine's next deadline as its timeout.
+/// libzmq's own I/O thread does the network on the other core. It polls the ingest sockets, the output
+/// socket's subscriptions and a wake-up, with the next deadline as its timeout.
 struct ServeLoop: ~Copyable {
   /// Messages taken before subscriptions and deadlines are looked at again: at 1 M msg/s this is 0.3 ms.
   static let messagesPerTurn = 256
   /// And how long a turn may take, since messages can be megabytes.
   static let turn = Duration.milliseconds(5)
+  /// Messages that wait for each publisher; libzmq counts messages, not bytes.
+  static let eventsHighWaterMark = 1_000
+  /// The same where batches of tens of megabytes come.
+  static let featuresHighWaterMark = 16
 
   private var ingest: Socket<Subscriber>
-  private var output: Socket<ExtendedPublisher>
-  private var poller = Poller()
   private let ingestSlot: Poller.Slot
+  /// A second way in, for large feature batches; bound to nothing unless configured.
+  private var features: Socket<Subscriber>
+  private let featuresSlot: Poller.Slot
+  private var output: OutputPort
+  private var poller = Poller()
   private let stop: StopSignal
-  private let clock = ServeClock()
+  private let clock: ServeClock
 
   private var message = Multipart()
-  private var decoder: PlainDecoder
+  private var decoder: MessageDecoder
   private var engine: MonitoringEngine
   private var effects: [Effect] = []
-  private var encoder: PublicationEncoder
-  private var subscriptions = SubscriptionTable()
   private var account: Account
 
   /// Makes and binds the sockets, on the thread that will run the loop, and reports the endpoints.
   init(
     _ configuration: Configuration, context: borrowing Context, stop: StopSignal, log: Logger,
-    onReady: (_ ingest: [Endpoint], _ output: [Endpoint]) -> Void
+    onReady: (_ bound: Configuration.Sockets) -> Void
   ) throws(ZeroMQError) {
-    var ingest = try Self.ingestSocket(context, configuration.wire)
-    var output = try Self.outputSocket(context)
+    let clock = ServeClock()
+    let sockets = configuration.sockets
+    var ingest = try Self.ingestSocket(context, configuration.wire, highWaterMark: Self.eventsHighWaterMark)
+    var features = try Self.ingestSocket(
+      context, configuration.wire, highWaterMark: Self.featuresHighWaterMark)
+    var bound = sockets
     // Outputs first: whoever waits for the ingest address can rely on the other one.
-    var bound: (ingest: [Endpoint], output: [Endpoint]) = ([], [])
-    for endpoint in configuration.sockets.output { bound.output.append(try output.bind(endpoint)) }
-    for endpoint in configuration.sockets.ingest { bound.ingest.append(try ingest.bind(endpoint)) }
+    let output = try OutputPort(
+      context, name: configuration.name, endpoints: sockets.output, now: clock.now)
+    bound.output = output.endpoints
+    bound.ingest = []
+    for endpoint in sockets.ingest { bound.ingest.append(try ingest.bind(endpoint)) }
+    bound.features = []
+    for endpoint in sockets.features { bound.features.append(try features.bind(endpoint)) }
     ingestSlot = poller.add(ingest)
-    _ = poller.add(output)
+    featuresSlot = poller.add(features)
+    output.add(to: &poller)
     _ = poller.add(stop.wakeup)
     self.ingest = ingest
+    self.features = features
     self.output = output
     self.stop = stop
-    decoder = PlainDecoder(limits: configuration.wire)
+    self.clock = clock
+    decoder = MessageDecoder(limits: configuration.wire)
     engine = MonitoringEngine(settings: configuration.engine)
-    encoder = PublicationEncoder(source: configuration.name)
     account = Account(log: log)
-    onReady(bound.ingest, bound.output)
+    onReady(bound)
   }
 
   private static func ingestSocket(
-    _ context: borrowing Context, _ limits: WireLimits
+    _ context: borrowing Context, _ limits: WireLimits, highWaterMark: Int
   ) throws(ZeroMQError) -> Socket<Subscriber> {
-    // Memory: peers × 1,000 × message size at worst. libzmq's own limit is twice ours, since it cuts
-    // the connection and loses its neighbours, where ours refuses one message.
+    // Memory: peers × high-water mark × message size at worst. libzmq's own limit is twice ours, since it
+    // cuts the connection and loses its neighbours, where ours refuses one message.
     try Socket<Subscriber>(
       context, linger: .none,
       options: [
-        .receiveHighWaterMark(1_000), .maximumFrameSize(2 * limits.frameBytes),
+        .receiveHighWaterMark(highWaterMark), .maximumFrameSize(2 * limits.frameBytes),
         .handshakeTimeout(milliseconds: 5_000), .backlog(256), .subscribe(""),
-      ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
-  }
-
-  private static func outputSocket(
-    _ context: borrowing Context
-  ) throws(ZeroMQError) -> Socket<ExtendedPublisher> {
-    // 10,000 outputs a subscriber wait before its newest are dropped. Peers send subscriptions only,
-    // so a frame of 4 KiB is ample.
-    try Socket<ExtendedPublisher>(
-      context, linger: .milliseconds(1_000),
-      options: [
-        .sendHighWaterMark(10_000), .receiveHighWaterMark(1_000), .maximumFrameSize(4_096), .verbose,
-        .handshakeTimeout(milliseconds: 5_000), .backlog(256),
       ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
   }
 
@@ -91,77 +93,84 @@ struct ServeLoop: ~Copyable {
       _ = try poller.wait(milliseconds: timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
       // is sent alerts should be sent the assessments that he subscribed to.
-      try takeSubscriptions()
-      if poller.isReadable(ingestSlot) { try takeMessages() }
+      try output.takeSubscriptions(at: clock.now)
+      engine.reportsAssessments = output.wantsAssessments
+      if poller.isReadable(ingestSlot) { try takeMessages(from: .events) }
+      if poller.isReadable(featuresSlot) { try takeMessages(from: .features) }
+      let now = clock.now
       effects.removeAll(keepingCapacity: true)
-      engine.advance(to: clock.now, into: &effects)
-      try perform()
+      engine.advance(to: now, into: &effects)
+      try perform(at: now)
+      try output.sendHeads(at: now)
+      if output.owesSources(at: now) {
+        try output.sendSources(
+          engine.sourceReports, received: account.received, rejected: account.rejected, at: now)
+      }
     }
+    try output.sendBye(at: clock.now)
     return account.metadata
   }
 
-  /// Milliseconds to the next deadline, rounded up and at most an hour; nil when there is none.
+  /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    guard let deadline = engine.nextDeadline else { return nil }
-    let nanoseconds = clock.now.duration(to: deadline).clampedNanoseconds
+    guard let due = [engine.nextDeadline, output.nextDue].compactMap(\.self).min() else { return nil }
+    let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
     return Int(max(0, min(nanoseconds, 3_600_000_000_000)) / 1_000_000) + 1
   }
 
-  private mutating func takeSubscriptions() throws(ZeroMQError) {
-    for _ in 0..<Self.messagesPerTurn {
-      guard try output.receive(into: &message) == .message else { return }
-      message.withFrame(0) { subscriptions.apply($0) }
-    }
-  }
+  private enum Way { case events, features }
 
-  private mutating func takeMessages() throws(ZeroMQError) {
-    let end = clock.now.advanced(by: Self.turn)
+  private mutating func takeMessages(from way: Way) throws(ZeroMQError) {
+    var end: Timestamp?
     for _ in 0..<Self.messagesPerTurn {
-      let receipt = try ingest.receive(into: &message)
+      let receipt =
+        switch way {
+        case .events: try ingest.receive(into: &message)
+        case .features: try features.receive(into: &message)
+        }
       guard receipt != .nothing else { return }
       let now = clock.now
-      account.countReceived()
       effects.removeAll(keepingCapacity: true)
       do throws(Remark) {
-        engine.handle(try decode(receipt), at: now, into: &effects)
+        let event = try decode(receipt)
+        if event.isSign { account.countHead() } else { account.countReceived() }
+        engine.handle(event, at: now, into: &effects)
       } catch {
+        account.countReceived()
         account.enter(error, at: now)
       }
-      try perform()
-      if stop.isRequested || clock.now >= end { return }
+      try perform(at: now)
+      end = end ?? now.advanced(by: Self.turn)
+      if stop.isRequested || now >= end! { return }
     }
   }
 
   private mutating func decode(_ receipt: Receipt) throws(Remark) -> Event {
     if case .tooManyFrames(let count) = receipt {
-      throw Remark(.malformed, "\(count) frames, want 2")
+      throw Remark(.malformed, "\(count) frames, at most \(Multipart.maximumFrames) are taken")
     }
-    guard message.frameCount == 2 else { throw Remark(.malformed, "\(message.frameCount) frames, want 2") }
-    return try message.withFrame(0) { (topic) throws(Remark) in
-      try message.withFrame(1) { (body) throws(Remark) in try decoder.decode(topic: topic, body: body) }
-    }
+    return try message.withFrames { (frames) throws(Remark) in try decoder.decode(frames) }
   }
 
   /// Does what the engine asked for, in its order.
-  private mutating func perform() throws(ZeroMQError) {
+  private mutating func perform(at now: Timestamp) throws(ZeroMQError) {
     for effect in effects {
       switch effect {
-      case .account(let remark): account.enter(remark, at: clock.now)
-      case .publish(let publication): try publish(publication)
+      case .account(let remark): account.enter(remark, at: now)
+      case .publish(let publication):
+        if try output.publish(publication, at: now) { account.countPublished(publication.output) }
       }
     }
   }
+}
 
-  private mutating func publish(_ publication: Publication) throws(ZeroMQError) {
-    let isOnDemand = publication.output.isOnDemand
-    if isOnDemand && !subscriptions.mayWant(publication.output.topicKind) { return }
-    encoder.encodeTopic(of: publication)
-    if isOnDemand && !subscriptions.wants(encoder.topic) { return }
-    encoder.encodeBody(of: publication)
-    account.countPublished(publication.output)
-    // XPUB drops for a subscriber whose queue is full and never refuses.
-    _ = try output.send(encoder.topic, more: true)
-    _ = try output.send(encoder.body, more: false)
+extension Event {
+  /// Whether it is a sign of life, which takes no number.
+  fileprivate var isSign: Bool {
+    switch body {
+    case .head, .bye: true
+    default: false
+    }
   }
 }
 

@@ -42,10 +42,13 @@ package struct Server: Sendable {
   private func serve(until stop: StopSignal) -> ExitStatus {
     do throws(ZeroMQError) {
       let context = try Context()
-      var loop = try ServeLoop(configuration, context: context, stop: stop, log: log) { ingest, output in
-        let list = { (endpoints: [Endpoint]) in endpoints.map(\.description).joined(separator: ",") }
-        log.notice(
-          "ready", metadata: ["ingest": .string(list(ingest)), "output": .string(list(output))])
+      var loop = try ServeLoop(configuration, context: context, stop: stop, log: log) { bound in
+        let list = { (endpoints: [Endpoint]) in
+          Logger.MetadataValue.string(endpoints.map(\.description).joined(separator: ","))
+        }
+        var metadata: Logger.Metadata = ["ingest": list(bound.ingest), "output": list(bound.output)]
+        if !bound.features.isEmpty { metadata["features"] = list(bound.features) }
+        log.notice("ready", metadata: metadata)
       }
       let account = try loop.run()
       log.notice("stopped", metadata: account)

@@ -14,8 +14,10 @@ struct SubscriptionTable {
   private var hasOverflowed = false
 
   /// Takes one message of the XPUB socket: 1 or 0, then the prefix. Anything else is left alone.
-  mutating func apply(_ message: UnsafeRawBufferPointer) {
-    guard message.count <= 1 + WireLimits.topicBytes else { return }
+  ///
+  /// - Returns: whether somebody subscribed.
+  mutating func apply(_ message: UnsafeRawBufferPointer) -> Bool {
+    guard message.count <= 1 + WireLimits.topicBytes else { return false }
     let prefix = Array(message.dropFirst())
     switch message.first {
     case 1:
@@ -24,8 +26,11 @@ struct SubscriptionTable {
       } else if !prefixes.contains(prefix) {
         hasOverflowed = true
       }
-    case 0: prefixes.remove(prefix)
-    default: break
+      return true
+    case 0:
+      prefixes.remove(prefix)
+      return false
+    default: return false
     }
   }
 
