@@ -22,6 +22,9 @@ package struct AlertPolicy: Sendable, Equatable {
     return episode
   }
 
+  /// Whether a finding could change anything: one that violates nothing, while nothing is open, cannot.
+  package func isMoved(byViolation isViolated: Bool) -> Bool { isViolated || state != .inactive }
+
   /// - Returns: what is to be published, or nil when nothing changed.
   package mutating func observe(_ finding: Finding, at time: Timestamp) -> AlertTransition? {
     switch (state, finding.isViolated) {

@@ -4,39 +4,38 @@ import Events
 /// minutes, so that a queue which delayed some messages does not pass for a clock that is wrong.
 ///
 /// A clock that is ahead shows as a negative offset, which no delay can cause. One that is behind looks
-/// like delay; it is told and nothing more.
+/// like delay; it is told and nothing more. All in nanoseconds, since every message passes here.
 struct ClockOffset: Sendable {
-  static let window = Duration.seconds(60)
+  static let window: Int64 = 60_000_000_000
   /// Beyond this, either way, a person is told.
-  static let tolerance = Duration.seconds(5)
+  static let tolerance: Int64 = 5_000_000_000
   /// A clock that is further ahead than this is not believed: arrival is taken for its event times.
-  static let believed = Duration.seconds(60)
+  static let believed: Int64 = 60_000_000_000
 
-  private var windowStart = Timestamp.min
-  private var current = Duration.zero
-  private var previous: Duration?
+  private var windowEnd = Timestamp.min
+  /// The least difference of the window, and of the one before it.
+  private var current = Int64.max
+  private var previous = Int64.max
   private var isTold = false
 
+  private var least: Int64 { min(current, previous) }
+
   /// The offset; nil before the first message.
-  var offset: Duration? {
-    guard windowStart != .min else { return nil }
-    return min(current, previous ?? current)
-  }
+  var offset: Duration? { windowEnd == .min ? nil : .nanoseconds(least) }
 
   /// Whether event times of this source are to be replaced by arrival.
-  var isFarAhead: Bool { offset.map { $0 < .zero - Self.believed } ?? false }
+  var isFarAhead: Bool { least < -Self.believed }
 
   /// Takes a message's times. Returns whether the clocks differ and nobody was told yet.
   mutating func observe(sentAt: Timestamp, arrival: Timestamp) -> Bool {
-    let difference = sentAt.duration(to: arrival)
-    if windowStart == .min || windowStart.duration(to: arrival) >= Self.window {
-      previous = windowStart == .min ? nil : current
-      (windowStart, current) = (arrival, difference)
+    let difference = sentAt.nanoseconds(to: arrival)
+    if arrival >= windowEnd {
+      (previous, current) = (current, difference)
+      windowEnd = arrival.advanced(byNanoseconds: Self.window)
     } else {
       current = min(current, difference)
     }
-    let least = min(current, previous ?? current)
-    let isOff = least > Self.tolerance || least < .zero - Self.tolerance
+    let isOff = least > Self.tolerance || least < -Self.tolerance
     defer { isTold = isOff }
     return isOff && !isTold
   }

@@ -14,21 +14,25 @@ struct ModelState: Sendable {
   private var drift: DriftMonitor
   private var trigger: RetrainTrigger
   private var alerts = (accuracy: AlertPolicy(), latency: AlertPolicy(), drift: AlertPolicy())
+  /// From when on, in model time, the model counts as idle: its metrics and deadlines make the trigger
+  /// evaluate. Without a feature baseline always; with one, a while after its last batch.
+  private var idleFrom: Timestamp
   /// Of the last feature batch; before the first, when the clock started.
   private var lastBatch: Timestamp
-  /// Reused between events, so that a metrics event allocates no array for its findings.
-  private var findings: [Finding] = []
+  /// When the time rule falls due without an event to carry it, in model time.
+  private var due = Timestamp.max
 
   init(key: ModelKey, settings: ModelSettings, time: Timestamp, arrival: Timestamp) {
     self.key = key
     modelTime = time
     arrivedAt = arrival
-    lastBatch = time
+    (idleFrom, lastBatch) = (.min, time)
     performance = PerformanceMonitor(
       settings: settings.performance, baselineAccuracy: settings.baselineAccuracy)
     drift = DriftMonitor(settings: settings.drift)
-    if let features = settings.baselineFeatures { drift.setBaseline(features) }
     trigger = RetrainTrigger(policy: settings.retrain, startingAt: time)
+    if let features = settings.baselineFeatures { setBaseline(features) }
+    refreshDue()
   }
 
   // MARK: Clocks
@@ -36,51 +40,90 @@ struct ModelState: Sendable {
   /// Moves model time on to an event's time. Returns whether the event is late.
   ///
   /// Arrival plays no part in it, so that live and replay see the same model times.
-  mutating func advance(to time: Timestamp, arrival: Timestamp) -> Bool {
+  private mutating func advance(to time: Timestamp, arrival: Timestamp) -> Bool {
     if time > modelTime { (modelTime, arrivedAt) = (time, arrival) }
     return time < modelTime
   }
 
-  /// When the time rule falls due without an event to carry it, in model time.
-  ///
-  /// With batches coming, the next batch evaluates it; without one for `idleEvaluation`, it is due
-  /// by itself. A model that has no feature baseline is always idle in this sense.
-  private var deadline: Timestamp {
-    guard drift.hasBaseline else { return trigger.timeRuleDue }
-    return max(trigger.timeRuleDue, lastBatch.advanced(by: trigger.policy.idleEvaluation))
-  }
+  /// With batches coming, the next batch evaluates the time rule; without one for `idleEvaluation`, it is
+  /// due by itself.
+  private mutating func refreshDue() { due = max(trigger.timeRuleDue, idleFrom) }
 
-  /// ``deadline`` on the arrival clock.
-  var deadlineArrival: Timestamp { arrivedAt.advanced(by: modelTime.duration(to: deadline)) }
+  /// When the next deadline falls due on the arrival clock.
+  var deadlineArrival: Timestamp { arrivedAt.advanced(byNanoseconds: modelTime.nanoseconds(to: due)) }
 
-  private var isIdle: Bool {
-    !drift.hasBaseline || lastBatch.duration(to: modelTime) >= trigger.policy.idleEvaluation
-  }
+  private var isIdle: Bool { modelTime >= idleFrom }
 
   // MARK: Events
 
-  mutating func apply(_ baseline: BaselineUpdate) {
-    if let accuracy = baseline.accuracy { performance.setBaseline(accuracy: accuracy) }
-    if let features = baseline.features { drift.setBaseline(FeatureBaseline(features)) }
+  /// What became of one event.
+  struct Outcome {
+    var isLate: Bool
+    var refusal: Remark?
+    /// The next deadline, on the arrival clock.
+    var deadline: Timestamp
   }
 
-  mutating func apply(
-    _ metrics: Metrics, cause: Cause, reporting: Bool, into effects: inout [Effect]
+  /// Takes one event of this model.
+  ///
+  /// - Parameter time: when it happened.
+  mutating func take(
+    _ event: borrowing Event, at time: Timestamp, arrival: Timestamp, reporting: Bool,
+    into effects: inout [Effect]
+  ) -> Outcome {
+    fireDeadlines(before: time, arrival: arrival, reporting: reporting, into: &effects)
+    let isLate = advance(to: time, arrival: arrival)
+    var refusal: Remark?
+    let header = event.header
+    let cause = { Cause.event(origin: header.origin, id: header.id, traceParent: header.traceParent) }
+    switch event.body {
+    case .metrics(let metrics): apply(metrics, cause: cause, reporting: reporting, into: &effects)
+    case .features(let features):
+      do throws(Remark) {
+        try apply(features, cause: cause, reporting: reporting, into: &effects)
+      } catch { refusal = Remark(error.reason, "\(key): \(error.detail)") }
+    case .baseline(let baseline): apply(baseline)
+    case .head, .bye, .tombstone, .refused: break
+    }
+    return Outcome(isLate: isLate, refusal: refusal, deadline: deadlineArrival)
+  }
+
+  private mutating func setBaseline(_ features: FeatureBaseline) {
+    // The clock of its batches starts with the model's own.
+    if !drift.hasBaseline { idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation) }
+    drift.setBaseline(features)
+  }
+
+  private mutating func apply(_ baseline: BaselineUpdate) {
+    if let accuracy = baseline.accuracy { performance.setBaseline(accuracy: accuracy) }
+    guard let features = baseline.features else { return }
+    setBaseline(FeatureBaseline(features))
+    refreshDue()
+  }
+
+  private mutating func apply(
+    _ metrics: Metrics, cause: () -> Cause, reporting: Bool, into effects: inout [Effect]
   ) {
-    findings.removeAll(keepingCapacity: true)
-    guard performance.observe(metrics, findings: &findings) else { return }
+    guard let verdicts = performance.observe(metrics) else { return }
     if reporting { publish(.performance(performance.assessment), cause, &effects) }
-    for finding in findings { raise(finding, cause, &effects) }
+    if let verdict = verdicts.accuracy, alerts.accuracy.isMoved(byViolation: verdict.isDrifted) {
+      raise(verdicts.accuracyFinding, cause, &effects)
+    }
+    if let verdict = verdicts.latency, alerts.latency.isMoved(byViolation: verdict.isDrifted) {
+      raise(verdicts.latencyFinding, cause, &effects)
+    }
     if isIdle { evaluate(drift: nil, cause, reporting, &effects) }
   }
 
-  mutating func apply(
-    _ features: FeatureBatch, cause: Cause, reporting: Bool, into effects: inout [Effect]
+  private mutating func apply(
+    _ features: FeatureBatch, cause: () -> Cause, reporting: Bool, into effects: inout [Effect]
   ) throws(Remark) {
     let assessment = try drift.observe(features, at: modelTime)
     lastBatch = modelTime
+    idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation)
+    refreshDue()
     if reporting { publish(.drift(assessment), cause, &effects) }
-    if let finding = drift.finding(for: assessment) { raise(finding, cause, &effects) }
+    raise(drift.finding(for: assessment), cause, &effects)
     let evidence = RetrainEvidence.Drift(
       isDetected: assessment.isDrifted, maximumScore: assessment.maximumScore ?? 0,
       severity: assessment.severity)
@@ -98,10 +141,10 @@ struct ModelState: Sendable {
   }
 
   /// Evaluates at every deadline due before the time of an event that arrives now.
-  mutating func fireDeadlines(
+  private mutating func fireDeadlines(
     before time: Timestamp, arrival: Timestamp, reporting: Bool, into effects: inout [Effect]
   ) {
-    while deadline < time {
+    while due < time {
       fire(at: nextDeadline(before: time, &effects), arrival: arrival, reporting, &effects)
     }
   }
@@ -109,7 +152,7 @@ struct ModelState: Sendable {
   /// The first deadline, or a later time no more than ``maximumDeadlines`` periods before `time`.
   private func nextDeadline(before time: Timestamp, _ effects: inout [Effect]) -> Timestamp {
     let earliest = time.advanced(by: .zero - trigger.period * Self.maximumDeadlines)
-    guard deadline < earliest else { return deadline }
+    guard due < earliest else { return due }
     effects.append(.account(Remark(.deadlineSkipped)))
     return earliest
   }
@@ -118,16 +161,17 @@ struct ModelState: Sendable {
     at due: Timestamp, arrival: Timestamp, _ reporting: Bool, _ effects: inout [Effect]
   ) {
     _ = advance(to: due, arrival: arrival)
-    evaluate(drift: nil, .timer(due), reporting, &effects)
+    evaluate(drift: nil, { .timer(due) }, reporting, &effects)
   }
 
   // MARK: Outputs
 
-  private func publish(_ output: Output, _ cause: Cause, _ effects: inout [Effect]) {
-    effects.append(.publish(Publication(model: key, time: modelTime, cause: cause, output: output)))
+  private func publish(_ output: Output, _ cause: () -> Cause, _ effects: inout [Effect]) {
+    effects.append(.publish(Publication(model: key, time: modelTime, cause: cause(), output: output)))
   }
 
-  private mutating func raise(_ finding: Finding, _ cause: Cause, _ effects: inout [Effect]) {
+  private mutating func raise(_ finding: Finding?, _ cause: () -> Cause, _ effects: inout [Effect]) {
+    guard let finding else { return }
     let transition: AlertTransition? =
       switch finding.monitor {
       case .accuracy: alerts.accuracy.observe(finding, at: modelTime)
@@ -139,12 +183,16 @@ struct ModelState: Sendable {
   }
 
   private mutating func evaluate(
-    drift: RetrainEvidence.Drift?, _ cause: Cause, _ reporting: Bool, _ effects: inout [Effect]
+    drift: RetrainEvidence.Drift?, _ cause: () -> Cause, _ reporting: Bool, _ effects: inout [Effect]
   ) {
+    // Most evaluations come to nothing, and then nobody but a reader of assessments wants their figures.
+    let breach = performance.accuracyBreach
+    guard reporting || trigger.hasReason(at: modelTime, accuracyBreach: breach, drift: drift) else { return }
     let assessment = trigger.evaluate(
-      at: modelTime, accuracyBreach: performance.accuracyBreach, drift: drift)
+      at: modelTime, accuracyBreach: breach, drift: drift)
     if reporting { publish(.retrain(assessment), cause, &effects) }
     guard assessment.shouldRetrain else { return }
+    refreshDue()
     let decision = RetrainDecision(
       ordinal: trigger.decisions, assessment: assessment, episodes: openEpisodes,
       isDryRun: trigger.policy.mode == .observe)

@@ -12,6 +12,7 @@ package struct MonitoringEngine: Sendable {
   package static let sourcePurgeInterval = Duration.seconds(60)
   /// An event time further ahead of arrival than this is refused; the event is kept.
   package static let furthestAhead = Duration.seconds(24 * 3600)
+  private static let furthestAheadNanoseconds = furthestAhead.clampedNanoseconds
 
   private let settings: EngineSettings
   private var models: [ModelState] = []
@@ -165,30 +166,18 @@ package struct MonitoringEngine: Sendable {
     var known = route.model
     if known == nil { known = try modelIndex(of: event.header.origin, source: route.source, time: time) }
     let index = known!
-    defer { deadlines.update(index, to: models[index].deadlineArrival) }
-    models[index].fireDeadlines(before: time, arrival: now, reporting: reportsAssessments, into: &effects)
-    if models[index].advance(to: time, arrival: now) {
+    if case .features(let batch) = event.body { noteText(batch, into: &effects) }
+    if case .baseline(let update) = event.body, let batch = update.features {
+      noteText(batch, into: &effects)
+    }
+    let outcome = models[index].take(
+      event, at: time, arrival: now, reporting: reportsAssessments, into: &effects)
+    deadlines.update(index, to: outcome.deadline)
+    if outcome.isLate {
       ledgers[route.source].countLate()
       effects.append(.account(Remark(.late)))
     }
-
-    let cause = Cause.event(
-      origin: event.header.origin, id: event.header.id, traceParent: event.header.traceParent)
-    switch event.body {
-    case .metrics(let metrics):
-      models[index].apply(metrics, cause: cause, reporting: reportsAssessments, into: &effects)
-    case .features(let features):
-      noteText(features, into: &effects)
-      do throws(Remark) {
-        try models[index].apply(features, cause: cause, reporting: reportsAssessments, into: &effects)
-      } catch {
-        throw Remark(error.reason, "\(event.header.model): \(error.detail)")
-      }
-    case .baseline(let baseline):
-      if let features = baseline.features { noteText(features, into: &effects) }
-      models[index].apply(baseline)
-    case .head, .bye, .tombstone, .refused: break
-    }
+    if let refusal = outcome.refusal { throw refusal }
   }
 
   private func noteText(_ batch: FeatureBatch, into effects: inout [Effect]) {
@@ -197,7 +186,7 @@ package struct MonitoringEngine: Sendable {
 
   private func eventTime(_ header: EventHeader, of source: Int, into effects: inout [Effect]) -> Timestamp {
     guard let time = header.time else { return now }
-    guard now.duration(to: time) <= Self.furthestAhead, !ledgers[source].clock.isFarAhead else {
+    guard now.nanoseconds(to: time) <= Self.furthestAheadNanoseconds, !ledgers[source].clock.isFarAhead else {
       effects.append(.account(Remark(.timeRefused)))
       return now
     }

@@ -2,7 +2,7 @@
 package struct ModelName: Hashable, Sendable, CustomStringConvertible {
   package let text: String
 
-  /// Topic bytes: 10 for `assessment` + 80 + 40 + 64 + 3 separators = 197, within 200.
+  /// Topic bytes: 10 for `assessment` + 80 + 40 + 67 for the daemon's name and `.live` + 3 separators = 200.
   package static let maximumEncodedBytes = 80
 
   /// Nil when empty or too long.

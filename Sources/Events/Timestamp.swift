@@ -5,7 +5,7 @@
 package struct Timestamp: InstantProtocol, Hashable, Sendable {
   package let nanoseconds: Int64
 
-  package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+  @inlinable package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
   /// Before and after everything.
   package static let min = Timestamp(nanoseconds: .min)
@@ -23,7 +23,22 @@ package struct Timestamp: InstantProtocol, Hashable, Sendable {
     return .nanoseconds(other < self ? Int64.min : Int64.max)
   }
 
-  package static func < (left: Timestamp, right: Timestamp) -> Bool { left.nanoseconds < right.nanoseconds }
+  /// Nanoseconds from here to `other`, cut to what 64 bits hold. For the path that every event takes:
+  /// `Duration` counts in 128 bits.
+  @inlinable package func nanoseconds(to other: Timestamp) -> Int64 {
+    let (difference, overflow) = other.nanoseconds.subtractingReportingOverflow(nanoseconds)
+    return overflow ? (other.nanoseconds < nanoseconds ? .min : .max) : difference
+  }
+
+  /// This point moved on by nanoseconds, cut likewise.
+  @inlinable package func advanced(byNanoseconds distance: Int64) -> Timestamp {
+    let (sum, overflow) = nanoseconds.addingReportingOverflow(distance)
+    return Timestamp(nanoseconds: overflow ? (distance < 0 ? .min : .max) : sum)
+  }
+
+  @inlinable package static func < (left: Timestamp, right: Timestamp) -> Bool {
+    left.nanoseconds < right.nanoseconds
+  }
 }
 
 extension Duration {

@@ -1,4 +1,4 @@
-import Detection
+package import Detection
 package import Events
 
 /// What the performance monitor of a model is held to.
@@ -48,23 +48,36 @@ package struct PerformanceMonitor: Sendable {
 
   /// Takes a measurement. A metric it lacks keeps its last value and its alert.
   ///
-  /// - Returns: one finding for each metric it has; empty, and nothing counted, when it has neither.
-  package mutating func observe(_ metrics: Metrics, findings: inout [Finding]) -> Bool {
-    guard metrics.accuracy != nil || metrics.latencyMilliseconds != nil else { return false }
+  /// - Returns: a verdict on each metric it has; nil, and nothing counted, when it has neither.
+  package mutating func observe(_ metrics: Metrics) -> Verdicts? {
+    guard metrics.accuracy != nil || metrics.latencyMilliseconds != nil else { return nil }
+    var verdicts = Verdicts()
     total &+= 1
     if let accuracy = metrics.accuracy {
       accuracies.append(accuracy)
       let verdict = accuracyLimit.observe(accuracy)
       accuracyBreach = Self.breach(verdict, .high)
-      findings.append(Self.finding(.accuracy, verdict, .high))
+      verdicts.accuracy = verdict
     }
     if let latency = metrics.latencyMilliseconds {
       latencies.append(latency)
       let verdict = latencyLimit.observe(latency)
       latencyBreach = Self.breach(verdict, .medium)
-      findings.append(Self.finding(.latency, verdict, .medium))
+      verdicts.latency = verdict
     }
-    return true
+    return verdicts
+  }
+
+  /// What one measurement came to; nil for a metric that it lacks.
+  package struct Verdicts: Sendable {
+    package var accuracy: Verdict?
+    package var latency: Verdict?
+
+    /// For alert policies.
+    package var accuracyFinding: Finding? {
+      accuracy.map { PerformanceMonitor.finding(.accuracy, $0, .high) }
+    }
+    package var latencyFinding: Finding? { latency.map { PerformanceMonitor.finding(.latency, $0, .medium) } }
   }
 
   private static func breach(_ verdict: Verdict, _ severity: Severity) -> Breach? {
@@ -72,7 +85,8 @@ package struct PerformanceMonitor: Sendable {
     return Breach(current: verdict.score, threshold: verdict.threshold, severity: severity)
   }
 
-  private static func finding(_ monitor: MonitorKind, _ verdict: Verdict, _ severity: Severity) -> Finding {
+  fileprivate static func finding(_ monitor: MonitorKind, _ verdict: Verdict, _ severity: Severity) -> Finding
+  {
     Finding(
       monitor: monitor, isViolated: verdict.isDrifted, severity: severity, value: verdict.score,
       threshold: verdict.threshold)

@@ -18,11 +18,9 @@ import Testing
           #expect(monitor.assessment.status.rawValue == before["status"].text, context)
           continue
         }
-        var findings: [Finding] = []
-        let isTaken = monitor.observe(
-          Metrics(accuracy: step["accuracy"].number, latencyMilliseconds: step["latency_ms"].number),
-          findings: &findings)
-        #expect(isTaken && findings.count == 2)
+        let verdicts = monitor.observe(
+          Metrics(accuracy: step["accuracy"].number, latencyMilliseconds: step["latency_ms"].number))
+        #expect(verdicts?.accuracyFinding != nil && verdicts?.latencyFinding != nil)
         expect(monitor.assessment, step["expect"], context)
         let trend = monitor.trend(window: Int(try #require(step["window"].number)))
         expect(trend, step["expect_trend"], context)

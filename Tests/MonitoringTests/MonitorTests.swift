@@ -23,9 +23,8 @@ import Testing
 
 @Suite struct PerformanceMonitorTests {
   private func observe(_ monitor: inout PerformanceMonitor, _ metrics: Metrics) -> [Finding] {
-    var findings: [Finding] = []
-    _ = monitor.observe(metrics, findings: &findings)
-    return findings
+    let verdicts = monitor.observe(metrics)
+    return [verdicts?.accuracyFinding, verdicts?.latencyFinding].compactMap(\.self)
   }
 
   @Test func absentMetricKeepsItsValueAndAlert() {
@@ -41,9 +40,8 @@ import Testing
 
   @Test func eventWithNeitherIsNoMeasurement() {
     var monitor = PerformanceMonitor(settings: PerformanceSettings(), baselineAccuracy: 1)
-    var findings: [Finding] = []
-    #expect(!monitor.observe(Metrics(accuracy: .nan, latencyMilliseconds: .infinity), findings: &findings))
-    #expect(monitor.assessment.status == .noData && findings.isEmpty)
+    #expect(monitor.observe(Metrics(accuracy: .nan, latencyMilliseconds: .infinity)) == nil)
+    #expect(monitor.assessment.status == .noData)
   }
 
   @Test func countStaysExactBeyondTheHistory() {

@@ -12,8 +12,17 @@ VALUE = bytes.fromhex("000000000000e83f")
 MALFORMED = "malformed"
 
 
-def bad(name: str, about: str, reason: str = MALFORMED, *, counted: bool = False, topic: bytes = TOPIC, kind: int = 1,
-        frames: int = 4, **more: Any) -> Case:
+def bad(
+    name: str,
+    about: str,
+    reason: str = MALFORMED,
+    *,
+    counted: bool = False,
+    topic: bytes = TOPIC,
+    kind: int = 1,
+    frames: int = 4,
+    **more: Any,
+) -> Case:
     packed, _ = header(kind, frames, **{"seq": 4, "prev": 2, **more})
     return refused("framing", name, about, reason, counted, [topic, packed, DESCRIPTOR, VALUE])
 
@@ -58,17 +67,45 @@ def headers() -> list[Case]:
 def kinds() -> list[Case]:
     unknown = "unknown_kind"
     return [
-        bad("kind_reserved", "Predictions are reserved, and not spoken in this version. Their numbers count.", unknown,
-            counted=True, kind=3, topic=b"predictions/fraud/7/scorer-1"),
+        bad(
+            "kind_reserved",
+            "Predictions are reserved, and not spoken in this version. Their numbers count.",
+            unknown,
+            counted=True,
+            kind=3,
+            topic=b"predictions/fraud/7/scorer-1",
+        ),
         bad("kind_control", "Fetch is reserved.", unknown, counted=True, kind=32, topic=b"fetch/fraud/7/scorer-1"),
-        bad("kind_unknown", "A kind of a later version.", unknown, counted=True, kind=99, topic=b"sketches/fraud/7/scorer-1"),
+        bad(
+            "kind_unknown",
+            "A kind of a later version.",
+            unknown,
+            counted=True,
+            kind=99,
+            topic=b"sketches/fraud/7/scorer-1",
+        ),
         bad("kind_out", "An alert is no event in.", unknown, counted=True, kind=16, topic=b"alert/fraud/7/scorer-1"),
-        bad("kind_mismatch", "The topic says features, the header says metrics.", "topic_mismatch",
-            counted=True, topic=b"features/fraud/7/scorer-1"),
-        bad("kind_mismatch_head", "The topic says head, the header says metrics.", "topic_mismatch",
-            counted=True, topic=b"head/fraud/7/scorer-1"),
-        bad("kind_mismatch_case", "Words of topics are in lower case.", "topic_mismatch", counted=True,
-            topic=b"Metrics/fraud/7/scorer-1"),
+        bad(
+            "kind_mismatch",
+            "The topic says features, the header says metrics.",
+            "topic_mismatch",
+            counted=True,
+            topic=b"features/fraud/7/scorer-1",
+        ),
+        bad(
+            "kind_mismatch_head",
+            "The topic says head, the header says metrics.",
+            "topic_mismatch",
+            counted=True,
+            topic=b"head/fraud/7/scorer-1",
+        ),
+        bad(
+            "kind_mismatch_case",
+            "Words of topics are in lower case.",
+            "topic_mismatch",
+            counted=True,
+            topic=b"Metrics/fraud/7/scorer-1",
+        ),
     ]
 
 
@@ -94,20 +131,40 @@ def topics() -> list[Case]:
 
 def plain() -> list[Case]:
     event = {
-        "specversion": "1.0", "type": "tidemark.metrics.v1", "source": "scorer-1", "id": "a-1", "subject": "fraud",
-        "time": "2026-03-02T02:00:00Z", "sequence": "4", "epoch": "1772409600000000000",
-        "data": {"accuracy": 0.75, "latency_ms": 251.0}}
+        "specversion": "1.0",
+        "type": "tidemark.metrics.v1",
+        "source": "scorer-1",
+        "id": "a-1",
+        "subject": "fraud",
+        "time": "2026-03-02T02:00:00Z",
+        "sequence": "4",
+        "epoch": "1772409600000000000",
+        "data": {"accuracy": 0.75, "latency_ms": 251.0},
+    }
     body = compact(event)
-    good = Case("framing.plain", "framing", "The plain encoding: two frames, and the second begins with `{`.",
-                [b"metrics/fraud/-/scorer-1", body], {"topic": "metrics/fraud/-/scorer-1", "event": event}, encoding="plain")
-    silent = Case("framing.plain_empty_topic", "framing", "A topic that says nothing; the object says it all.", [b"", body],
-                  {"topic": "", "event": event}, encoding="plain")
+    good = Case(
+        "framing.plain",
+        "framing",
+        "The plain encoding: two frames, and the second begins with `{`.",
+        [b"metrics/fraud/-/scorer-1", body],
+        {"topic": "metrics/fraud/-/scorer-1", "event": event},
+        encoding="plain",
+    )
+    silent = Case(
+        "framing.plain_empty_topic",
+        "framing",
+        "A topic that says nothing; the object says it all.",
+        [b"", body],
+        {"topic": "", "event": event},
+        encoding="plain",
+    )
 
     def no(name: str, about: str, *frames: bytes) -> Case:
         return refused("framing", name, about, MALFORMED, False, list(frames), "plain")
 
     return [
-        good, silent,
+        good,
+        silent,
         no("plain_three_frames", "Plain messages in have two frames.", TOPIC, body, b""),
         no("plain_white_space", "White space before the object.", TOPIC, b" " + body),
         no("plain_array", "Neither a header nor an object.", TOPIC, b"[" + body + b"]"),

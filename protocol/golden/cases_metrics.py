@@ -6,8 +6,20 @@ import math
 from typing import Any
 
 from message import (
-    ACK_WANTED, EPOCH, FIRST_OF_EPOCH, REPLAYED, SENT, TIME, TOMBSTONE, Case, Tensor, compact, event, framed, header,
-    judged, refused, tombstone)
+    ACK_WANTED,
+    FIRST_OF_EPOCH,
+    REPLAYED,
+    TOMBSTONE,
+    Case,
+    Tensor,
+    compact,
+    event,
+    framed,
+    header,
+    judged,
+    refused,
+    tombstone,
+)
 
 BOTH = ["accuracy", "latency_ms"]
 
@@ -20,8 +32,14 @@ def good(name: str, about: str, names: list[str], tensor: Tensor, *, decode_only
     frames, meaning = framed("metrics", {"metrics": names}, [tensor], **more)
     who = {key: more[key] for key in ("model", "version", "source") if key in more}
     data = {key: judged(tensor.datatype, value) for key, value in zip(names, tensor.values)}
-    return Case(f"metrics.{name}", "metrics", about, frames, meaning | {"event": event("metrics", meaning, data, **who)},
-                decode_only=decode_only)
+    return Case(
+        f"metrics.{name}",
+        "metrics",
+        about,
+        frames,
+        meaning | {"event": event("metrics", meaning, data, **who)},
+        decode_only=decode_only,
+    )
 
 
 def bad(name: str, about: str, descriptor: Any, *tensors: bytes, **more: Any) -> Case:
@@ -46,42 +64,107 @@ def taken() -> list[Case]:
     two = values("FP64", 0.75, 251.0)
     far = 2**64 - 1
     found = [
-        good("steady", "The steady case. The message before on this topic had number 2; number 3 had another topic.", BOTH, two),
+        good(
+            "steady",
+            "The steady case. The message before on this topic had number 2; number 3 had another topic.",
+            BOTH,
+            two,
+        ),
         good("nan", "NaN: accuracy was not measured.", BOTH, values("FP64", math.nan, 120.5)),
         good("infinite", "Infinities are not measured either.", BOTH, values("FP64", -math.inf, math.inf)),
-        good("fp32", "FP32 becomes the double of the same value: 0.1 is 0.10000000149011612.", BOTH,
-             values("FP32", 0.1, 251.25)),
+        good(
+            "fp32",
+            "FP32 becomes the double of the same value: 0.1 is 0.10000000149011612.",
+            BOTH,
+            values("FP32", 0.1, 251.25),
+        ),
         good("int32", "One metric, INT32.", ["latency_ms"], values("INT32", 250)),
-        good("int64", "INT64 beyond 2^53 is rounded to the nearest double: 9007199254740993 becomes 9007199254740992.",
-             ["latency_ms"], values("INT64", 2**53 + 1)),
+        good(
+            "int64",
+            "INT64 beyond 2^53 is rounded to the nearest double: 9007199254740993 becomes 9007199254740992.",
+            ["latency_ms"],
+            values("INT64", 2**53 + 1),
+        ),
         good("bool", "BOOL: true is 1.", ["accuracy"], values("BOOL", True)),
-        good("unknown_name", "A name that is not known is passed over.", ["accuracy", "requests"],
-             values("FP64", 0.91, 4120.0)),
-        good("first_of_epoch", "Number 1 of its epoch: prev is 0, and flag 4 says so too.", BOTH, two, seq=1, prev=0,
-             flags=FIRST_OF_EPOCH),
-        good("percent_encoded", "Model `team/fraud`, version `7 β%`, source `/pods/7`: only slash, percent and control "
-             "characters are escaped.", BOTH, two, model="team/fraud", version="7 β%", source="/pods/7"),
+        good(
+            "unknown_name",
+            "A name that is not known is passed over.",
+            ["accuracy", "requests"],
+            values("FP64", 0.91, 4120.0),
+        ),
+        good(
+            "first_of_epoch",
+            "Number 1 of its epoch: prev is 0, and flag 4 says so too.",
+            BOTH,
+            two,
+            seq=1,
+            prev=0,
+            flags=FIRST_OF_EPOCH,
+        ),
+        good(
+            "percent_encoded",
+            "Model `team/fraud`, version `7 β%`, source `/pods/7`: only slash, percent and control "
+            "characters are escaped.",
+            BOTH,
+            two,
+            model="team/fraud",
+            version="7 β%",
+            source="/pods/7",
+        ),
         good("no_version", "A model without a version.", BOTH, two, version="-"),
-        good("no_times", "No event time: the arrival stands in for it. No send time either.", BOTH, two, time=0, sent=0),
+        good(
+            "no_times", "No event time: the arrival stands in for it. No send time either.", BOTH, two, time=0, sent=0
+        ),
         good("before_1970", "Times are signed: one nanosecond before 1970.", BOTH, two, time=-1),
         good("largest", "The largest numbers.", BOTH, two, epoch=far, seq=far, prev=far - 1),
-        good("flags", "Replayed, ack-wanted, and the unknown bit 31, which is passed over.", BOTH, two,
-             flags=REPLAYED | ACK_WANTED | 1 << 31),
+        good(
+            "flags",
+            "Replayed, ack-wanted, and the unknown bit 31, which is passed over.",
+            BOTH,
+            two,
+            flags=REPLAYED | ACK_WANTED | 1 << 31,
+        ),
         good("later_minor", "A minor version that is not known is taken.", BOTH, two, minor=7),
         good("reserved", "The reserved field is passed over.", BOTH, two, reserved=far),
-        good("lower_case_escape", "On the way in, `%2f` is as good as `%2F`.", BOTH, two, model="team/fraud",
-             topic="metrics/team%2ffraud/7/scorer-1", decode_only=True),
+        good(
+            "lower_case_escape",
+            "On the way in, `%2f` is as good as `%2F`.",
+            BOTH,
+            two,
+            model="team/fraud",
+            topic="metrics/team%2ffraud/7/scorer-1",
+            decode_only=True,
+        ),
     ]
-    loose = (b'{ "tensors" : [ {"shape":[2],"parameters":{"a":[1]},"datatype":"FP64","name":"values"} ],\n'
-             b'  "comment": null, "metrics": ["accuracy", "latency\\u005fms"] }')
-    found.append(good("loose_descriptor", "Keys in any order, white space, escapes and keys that are not known.", BOTH, two,
-                      raw_descriptor=loose, decode_only=True))
-    truth = good("bool_not_1", "A BOOL that is neither 0 nor 1 is true.", ["accuracy"], values("BOOL", True), decode_only=True)
+    loose = (
+        b'{ "tensors" : [ {"shape":[2],"parameters":{"a":[1]},"datatype":"FP64","name":"values"} ],\n'
+        b'  "comment": null, "metrics": ["accuracy", "latency\\u005fms"] }'
+    )
+    found.append(
+        good(
+            "loose_descriptor",
+            "Keys in any order, white space, escapes and keys that are not known.",
+            BOTH,
+            two,
+            raw_descriptor=loose,
+            decode_only=True,
+        )
+    )
+    truth = good(
+        "bool_not_1", "A BOOL that is neither 0 nor 1 is true.", ["accuracy"], values("BOOL", True), decode_only=True
+    )
     truth.frames[3] = b"\x02"
     found.append(truth)
     frames, meaning = tombstone("metrics")
-    found.append(Case("metrics.tombstone", "metrics", "A number without content: it is counted, and evaluated by nobody.",
-                      frames, meaning | {"tombstone": True}))
+    found.append(
+        Case(
+            "metrics.tombstone",
+            "metrics",
+            "A number without content: it is counted, and evaluated by nobody.",
+            frames,
+            meaning | {"tombstone": True},
+        )
+    )
     return found
 
 
@@ -104,7 +187,9 @@ def descriptors() -> list[Case]:
         bad("no_tensors", "A tensor came that is not described.", {"metrics": BOTH}, TWO),
         bad("tensors_null", "`tensors` is no array.", {"metrics": BOTH, "tensors": None}, TWO),
         bad("too_few_described", "Two tensors came, one is described.", GOOD, TWO, TWO),
-        bad("too_many_described", "One tensor came, two are described.", described(BOTH, tensor([2]), tensor([2])), TWO),
+        bad(
+            "too_many_described", "One tensor came, two are described.", described(BOTH, tensor([2]), tensor([2])), TWO
+        ),
         bad("no_name", "A tensor without a name.", described(BOTH, {"datatype": "FP64", "shape": [2]}), TWO),
         bad("no_datatype", "A tensor without a datatype.", described(BOTH, {"name": "values", "shape": [2]}), TWO),
         bad("no_shape", "A tensor without a shape.", described(BOTH, {"name": "values", "datatype": "FP64"}), TWO),
@@ -119,8 +204,12 @@ def shapes() -> list[Case]:
         bad("rank_0", "A shape of rank 0.", described(["accuracy"], tensor([])), one),
         bad("rank_9", "A shape of rank 9.", described(["accuracy"], tensor([1] * 9)), one),
         bad("negative_dimension", "A negative dimension.", described(["accuracy"], tensor([-1])), one),
-        bad("negative_dimensions", "Two negative dimensions do not make a positive one.",
-            described(["accuracy"], tensor([-1, -1])), one),
+        bad(
+            "negative_dimensions",
+            "Two negative dimensions do not make a positive one.",
+            described(["accuracy"], tensor([-1, -1])),
+            one,
+        ),
         bad("shape_overflow", "2^62 × 4 is 0 in 64 bits.", described(BOTH, tensor([2**62, 4])), b""),
         bad("bytes_overflow", "2^61 values fit in 64 bits, their bytes do not.", described(BOTH, tensor([2**61])), b""),
         bad("dimension_too_large", "A dimension beyond 64 bits.", described(BOTH, tensor([2**64 + 2])), TWO),
@@ -138,7 +227,7 @@ def bodies() -> list[Case]:
         bad("two_tensors", "Metrics have one tensor.", described(BOTH, tensor([2]), tensor([2])), TWO, TWO),
         bad("without_tensor", "Metrics without a tensor.", {"metrics": BOTH, "tensors": []}),
         bad("rank_2", "Metrics have rank 1.", described(BOTH, tensor([1, 2])), TWO),
-        bad("bytes", "Metrics are no text.", described(["accuracy"], tensor([1], "BYTES")), b"\x01\0\0\0" b"1"),
+        bad("bytes", "Metrics are no text.", described(["accuracy"], tensor([1], "BYTES")), b"\x01\0\0\0\x31"),
         bad("without_names", "`metrics` is required.", {"tensors": [tensor([2])]}, TWO),
         bad("no_names", "At least one metric.", described([], tensor([0])), b""),
         bad("fewer_names", "Fewer names than values.", described(["accuracy"], tensor([2])), TWO),

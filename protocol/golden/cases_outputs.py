@@ -26,7 +26,8 @@ def out(name: str, about: str, event: dict[str, Any], *, seq: int, prev: int) ->
     topic = "/".join([kind, *map(segment, parts)])
     time = nanoseconds(event["time"])
     packed, meaning = header(
-        NUMBERS[kind], 3, seq=seq, prev=prev, epoch=DAEMON, time=time, sent=time + 41_000, flags=4 if seq == 1 else 0)
+        NUMBERS[kind], 3, seq=seq, prev=prev, epoch=DAEMON, time=time, sent=time + 41_000, flags=4 if seq == 1 else 0
+    )
     expect = {"topic": topic, "header": meaning, "event": event}
     return Case(f"{kind}.{name}", kind, about, [topic.encode(), packed, compact(event)], expect, direction="out")
 
@@ -44,18 +45,30 @@ def cases() -> list[Case]:
     recorded = [json.loads(line) for line in RECORDED.read_text().splitlines()]
 
     def pick(type_: str, cause: str) -> dict[str, Any]:
-        return next(each for each in recorded if each["type"] == f"tidemark.{type_}.v1" and each["causationid"].endswith(cause))
+        return next(
+            each for each in recorded if each["type"] == f"tidemark.{type_}.v1" and each["causationid"].endswith(cause)
+        )
 
     return [
         out("opened", "The first output of this epoch.", pick("alert.opened", "-4"), seq=1, prev=0),
-        out("updated", "The severity changed; the message before on this topic was number 3.", pick("alert.updated", "-6"),
-            seq=4, prev=3),
+        out(
+            "updated",
+            "The severity changed; the message before on this topic was number 3.",
+            pick("alert.updated", "-6"),
+            seq=4,
+            prev=3,
+        ),
         out("resolved", "The end of the episode.", pick("alert.resolved", "-9"), seq=8, prev=7),
         out("no_version", "Model `team/churn` has no version.", pick("alert.opened", "2026-03-12"), seq=10, prev=0),
         out("duplicate_source", "Two processes send as one source.", duplicate_source(), seq=11, prev=0),
         out("issued", "A decision to retrain.", pick("decision.retrain.issued", "-7"), seq=5, prev=0),
-        out("timer", "A decision that no event caused, but a deadline.", pick("decision.retrain.issued", "timer:1773104400000000000"),
-            seq=9, prev=5),
+        out(
+            "timer",
+            "A decision that no event caused, but a deadline.",
+            pick("decision.retrain.issued", "timer:1773104400000000000"),
+            seq=9,
+            prev=5,
+        ),
         out("performance", "After a metrics event.", pick("assessment.performance", "-4"), seq=4, prev=3),
         out("drift", "After a batch of features.", pick("assessment.drift", "-5"), seq=5, prev=4),
         out("retrain", "Whether to retrain.", pick("assessment.retrain", "-7"), seq=10, prev=9),
@@ -68,24 +81,80 @@ def duplicate_source() -> dict[str, Any]:
     rest = f"{name}/{segment(source)}"
     episode = digest("ep-", "-", "-", name, "1", str(opened), source)
     data = {
-        "alert_key": f"-/-/{rest}", "episode_id": episode, "rev": 1, "monitor": name, "type": name, "state": "firing",
-        "severity": "high", "opened_at": rfc3339(opened), "value": 3.0, "threshold": 3.0, "top_k": []}
+        "alert_key": f"-/-/{rest}",
+        "episode_id": episode,
+        "rev": 1,
+        "monitor": name,
+        "type": name,
+        "state": "firing",
+        "severity": "high",
+        "opened_at": rfc3339(opened),
+        "value": 3.0,
+        "threshold": 3.0,
+        "top_k": [],
+    }
     return {
-        "specversion": "1.0", "type": "tidemark.alert.opened.v1", "source": "example", "id": f"{episode}.1",
-        "time": rfc3339(opened), "correlationid": episode, "causationid": f"{EPOCH}-118",
-        "datacontenttype": "application/json", "data": data}
+        "specversion": "1.0",
+        "type": "tidemark.alert.opened.v1",
+        "source": "example",
+        "id": f"{episode}.1",
+        "time": rfc3339(opened),
+        "correlationid": episode,
+        "causationid": f"{EPOCH}-118",
+        "datacontenttype": "application/json",
+        "data": data,
+    }
 
 
 def status() -> dict[str, Any]:
     numbered = {
-        "source": "/pods/7", "epoch": str(EPOCH), "sequence": "1207", "received": 1205, "rejected": 1, "lost": 2,
-        "duplicate": 0, "stale": 0, "late": 0, "unsequenced": 0, "restarts": 1, "dropped": 2, "state": "live",
-        "last_heard": rfc3339(SENT), "clock_offset_ms": 0.25}
+        "source": "/pods/7",
+        "epoch": str(EPOCH),
+        "sequence": "1207",
+        "received": 1205,
+        "rejected": 1,
+        "lost": 2,
+        "duplicate": 0,
+        "stale": 0,
+        "late": 0,
+        "unsequenced": 0,
+        "restarts": 1,
+        "dropped": 2,
+        "state": "live",
+        "last_heard": rfc3339(SENT),
+        "clock_offset_ms": 0.25,
+    }
     silent = {
-        "source": "batch-scorer", "epoch": None, "sequence": None, "received": 3, "rejected": 0, "lost": 0, "duplicate": 0,
-        "stale": 0, "late": 0, "unsequenced": 3, "restarts": 0, "dropped": 0, "state": "silent",
-        "last_heard": rfc3339(TIME), "clock_offset_ms": None}
-    data = {"part": 1, "parts": 1, "since": rfc3339(DAEMON), "received": 1208, "rejected": 1, "sources": [silent, numbered]}
+        "source": "batch-scorer",
+        "epoch": None,
+        "sequence": None,
+        "received": 3,
+        "rejected": 0,
+        "lost": 0,
+        "duplicate": 0,
+        "stale": 0,
+        "late": 0,
+        "unsequenced": 3,
+        "restarts": 0,
+        "dropped": 0,
+        "state": "silent",
+        "last_heard": rfc3339(TIME),
+        "clock_offset_ms": None,
+    }
+    data = {
+        "part": 1,
+        "parts": 1,
+        "since": rfc3339(DAEMON),
+        "received": 1208,
+        "rejected": 1,
+        "sources": [silent, numbered],
+    }
     return {
-        "specversion": "1.0", "type": "tidemark.status.sources.v1", "source": "example.live", "id": f"{DAEMON}-12",
-        "time": rfc3339(TIME + 10_000_000_000), "datacontenttype": "application/json", "data": data}
+        "specversion": "1.0",
+        "type": "tidemark.status.sources.v1",
+        "source": "example.live",
+        "id": f"sources-{TIME + 10_000_000_000}-1",
+        "time": rfc3339(TIME + 10_000_000_000),
+        "datacontenttype": "application/json",
+        "data": data,
+    }

@@ -1,4 +1,4 @@
-"""Writes golden/1.0/messages.ndjson and the vectors in the pages of this folder, the same bytes each time.
+"""Writes the files of golden/1.0 and the vectors in the pages of the protocol, the same bytes each time.
 
     python make.py           writes the files
     python make.py --check   writes nothing; exit status 1 and a line for each file that would change
@@ -10,7 +10,6 @@ later ones are added and none is edited.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,16 @@ import cases_framing
 import cases_metrics
 import cases_outputs
 import cases_signs
+import cases_streams
 from message import Case, pretty
 
 PROTOCOL = Path(__file__).resolve().parent.parent
-GOLDEN = PROTOCOL / "golden" / "1.0" / "messages.ndjson"
+GOLDEN = PROTOCOL / "golden" / "1.0"
 PAGES = {
-    **{kind: f"kinds/{kind}.md" for kind in (
-        "metrics", "features", "baseline", "head", "bye", "alert", "decision", "assessment", "status")},
+    **{
+        kind: f"kinds/{kind}.md"
+        for kind in ("metrics", "features", "baseline", "head", "bye", "alert", "decision", "assessment", "status")
+    },
     "framing": "framing.md",
 }
 BEGIN = "<!-- vectors: written by golden/make.py -->\n"
@@ -44,15 +46,20 @@ def all_cases() -> list[Case]:
 
 
 def entry(case: Case) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": case.name, "about": case.about, "direction": case.direction, "encoding": case.encoding}
+    made: dict[str, Any] = {
+        "name": case.name,
+        "about": case.about,
+        "direction": case.direction,
+        "encoding": case.encoding,
+    }
     made["frames"] = [frame.hex() for frame in case.frames]
     if case.decode_only:
         made["decode_only"] = True
     return made | case.outcome()
 
 
-def golden(cases: list[Case]) -> str:
-    return "".join(json.dumps(entry(case), ensure_ascii=False, separators=(",", ":")) + "\n" for case in cases)
+def ndjson(entries: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(each, ensure_ascii=False, separators=(",", ":")) + "\n" for each in entries)
 
 
 def frame_line(number: int, frame: bytes, case: Case) -> str:
@@ -93,7 +100,11 @@ def page_with_vectors(text: str, cases: list[Case]) -> str:
 def files() -> dict[Path, str]:
     """What each file has to hold."""
     cases = all_cases()
-    made = {GOLDEN: golden(cases)}
+    made = {
+        GOLDEN / "messages.ndjson": ndjson([entry(case) for case in cases]),
+        GOLDEN / "readers.ndjson": ndjson(cases_streams.readers()),
+        GOLDEN / "accounts.ndjson": ndjson(cases_streams.accounts()),
+    }
     for page, name in PAGES.items():
         path = PROTOCOL / name
         if path.exists():

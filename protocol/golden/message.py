@@ -17,9 +17,23 @@ TIME = EPOCH + 7_200_000_000_000
 SENT = TIME + 1_500_000
 
 KINDS = {
-    1: "metrics", 2: "features", 3: "predictions", 4: "labels", 5: "baseline", 6: "feedback", 7: "head", 8: "bye",
-    16: "alert", 17: "decision", 18: "assessment", 19: "status",
-    32: "fetch", 33: "end", 34: "snapshot", 35: "ack", 36: "nack",
+    1: "metrics",
+    2: "features",
+    3: "predictions",
+    4: "labels",
+    5: "baseline",
+    6: "feedback",
+    7: "head",
+    8: "bye",
+    16: "alert",
+    17: "decision",
+    18: "assessment",
+    19: "status",
+    32: "fetch",
+    33: "end",
+    34: "snapshot",
+    35: "ack",
+    36: "nack",
 }
 NUMBERS = {word: number for number, word in KINDS.items()}
 REPLAYED, ACK_WANTED, FIRST_OF_EPOCH, TOMBSTONE = 1, 2, 4, 8
@@ -59,7 +73,11 @@ def pretty(value: Json, indent: int = 0, width: int = 112) -> str:
     if len(line) + indent <= width or not isinstance(value, (dict, list)) or not value:
         return line
     inner = " " * (indent + 2)
-    if isinstance(value, dict) and not any(isinstance(item, (dict, list)) for item in value.values()) and len(value) > 10:
+    if (
+        isinstance(value, dict)
+        and not any(isinstance(item, (dict, list)) for item in value.values())
+        and len(value) > 10
+    ):
         lines = [inner]
         for key, item in value.items():
             part = json.dumps({key: item}, ensure_ascii=False)[1:-1] + ", "
@@ -68,7 +86,9 @@ def pretty(value: Json, indent: int = 0, width: int = 112) -> str:
             lines[-1] += part
         return "{\n" + "\n".join(line.rstrip() for line in lines).removesuffix(",") + "\n" + " " * indent + "}"
     if isinstance(value, dict):
-        parts = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {pretty(item, indent + 2)}" for key, item in value.items()]
+        parts = [
+            f"{inner}{json.dumps(key, ensure_ascii=False)}: {pretty(item, indent + 2)}" for key, item in value.items()
+        ]
         return "{\n" + ",\n".join(parts) + "\n" + " " * indent + "}"
     parts = [inner + pretty(item, indent + 2) for item in value]
     return "[\n" + ",\n".join(parts) + "\n" + " " * indent + "]"
@@ -89,14 +109,36 @@ def rfc3339(nanoseconds: int) -> str:
 
 
 def header(
-    kind: int, frames: int, *, seq: int, prev: int = 0, flags: int = 0, epoch: int = EPOCH, time: int = TIME,
-    sent: int = SENT, magic: bytes = b"TIDE", major: int = 1, minor: int = 0, encoding: int = 1, reserved: int = 0,
+    kind: int,
+    frames: int,
+    *,
+    seq: int,
+    prev: int = 0,
+    flags: int = 0,
+    epoch: int = EPOCH,
+    time: int = TIME,
+    sent: int = SENT,
+    magic: bytes = b"TIDE",
+    major: int = 1,
+    minor: int = 0,
+    encoding: int = 1,
+    reserved: int = 0,
 ) -> tuple[bytes, dict[str, Json]]:
     packed = struct.pack(
-        ">4sBBBBIIQQQqqQ", magic, major, minor, kind, encoding, flags, frames, epoch, seq, prev, time, sent, reserved)
+        ">4sBBBBIIQQQqqQ", magic, major, minor, kind, encoding, flags, frames, epoch, seq, prev, time, sent, reserved
+    )
     meaning = {
-        "major": major, "minor": minor, "kind": kind, "descriptor_encoding": encoding, "flags": flags, "frames": frames,
-        "epoch": str(epoch), "seq": str(seq), "prev": str(prev), "event_time": str(time), "send_time": str(sent),
+        "major": major,
+        "minor": minor,
+        "kind": kind,
+        "descriptor_encoding": encoding,
+        "flags": flags,
+        "frames": frames,
+        "epoch": str(epoch),
+        "seq": str(seq),
+        "prev": str(prev),
+        "event_time": str(time),
+        "send_time": str(sent),
         "reserved": str(reserved),
     }
     return packed, meaning
@@ -145,8 +187,17 @@ class Tensor:
 
 
 def framed(
-    kind: str, descriptor: dict[str, Json], tensors: list[Tensor], *, model: str = "fraud", version: str = "7",
-    source: str = "scorer-1", seq: int = 4, prev: int = 2, topic: str | None = None, raw_descriptor: bytes | None = None,
+    kind: str,
+    descriptor: dict[str, Json],
+    tensors: list[Tensor],
+    *,
+    model: str = "fraud",
+    version: str = "7",
+    source: str = "scorer-1",
+    seq: int = 4,
+    prev: int = 2,
+    topic: str | None = None,
+    raw_descriptor: bytes | None = None,
     **more: Any,
 ) -> tuple[list[bytes], dict[str, Json]]:
     """The frames of a good message, and what they mean but for the event."""
@@ -156,16 +207,29 @@ def framed(
     packed, meaning = header(NUMBERS[kind], 3 + len(tensors), seq=seq, prev=prev, **more)
     body = raw_descriptor if raw_descriptor is not None else compact(descriptor)
     frames = [topic.encode(), packed, body, *(each.encoded() for each in tensors)]
+    if raw_descriptor:
+        descriptor = json.loads(raw_descriptor)
     values = [[shown(each.datatype, value) for value in each.values] for each in tensors]
     return frames, {"topic": topic, "header": meaning, "descriptor": descriptor, "tensors": values}
 
 
-def event(kind: str, meaning: dict[str, Json], data: Json, *, model: str = "fraud", version: str = "7",
-          source: str = "scorer-1") -> dict[str, Json]:
+def event(
+    kind: str,
+    meaning: dict[str, Json],
+    data: Json,
+    *,
+    model: str = "fraud",
+    version: str = "7",
+    source: str = "scorer-1",
+) -> dict[str, Json]:
     """The same event in the plain encoding."""
     fields = meaning["header"]
     made: dict[str, Json] = {
-        "specversion": "1.0", "type": f"tidemark.{kind}.v1", "source": source, "id": f"{fields['epoch']}-{fields['seq']}"}
+        "specversion": "1.0",
+        "type": f"tidemark.{kind}.v1",
+        "source": source,
+        "id": f"{fields['epoch']}-{fields['seq']}",
+    }
     if fields["event_time"] != "0":
         made["time"] = rfc3339(int(fields["event_time"]))
     made["subject"] = model
@@ -194,6 +258,7 @@ def tombstone(kind: str, **more: Any) -> tuple[list[bytes], dict[str, Json]]:
     return frames, meaning | {"descriptor": None}
 
 
-def refused(page: str, name: str, about: str, reason: str, counted: bool, frames: list[bytes],
-            encoding: str = "framed") -> Case:
+def refused(
+    page: str, name: str, about: str, reason: str, counted: bool, frames: list[bytes], encoding: str = "framed"
+) -> Case:
     return Case(f"{page}.{name}", page, about, frames, refused=reason, counted=counted, encoding=encoding)

@@ -27,7 +27,7 @@ package struct Configuration: Sendable {
   package init(name: SourceName) { self.name = name }
 
   /// Topic bytes left for the daemon's name; see ``ModelName/maximumEncodedBytes``.
-  package static let maximumNameBytes = 64
+  package static let maximumNameBytes = 62
 }
 
 /// Everything that is wrong with a configuration, each with file, line and key.

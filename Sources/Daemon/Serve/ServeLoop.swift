@@ -130,7 +130,7 @@ struct ServeLoop: ~Copyable {
         }
       guard receipt != .nothing else { return }
       let now = clock.now
-      effects.removeAll(keepingCapacity: true)
+      if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
       do throws(Remark) {
         let event = try decode(receipt)
         if event.isSign { account.countHead() } else { account.countReceived() }

@@ -1,0 +1,383 @@
+"""The publisher: metrics, features and baselines of models, to a Tidemark daemon."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import socket as sockets
+import struct
+import threading
+import time as clock
+import warnings
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Optional
+
+import zmq
+
+from . import wire
+from .errors import ForkError
+from .link import Link, LinkOptions, baseline_message
+from .outgoing import Baseline, Outgoing
+from .tables import Table, table
+from .times import Time, now_ns, to_ns
+
+INGEST = "tcp://127.0.0.1:7410"
+#: What the daemon takes unless it is configured otherwise: bytes of one frame, and of a whole message.
+FRAME_BYTES = 48 * 1024 * 1024
+MESSAGE_BYTES = 64 * 1024 * 1024
+#: Messages that wait for a daemon hold at most this many bytes.
+QUEUE_BYTES = 64 * 1024 * 1024
+#: Descriptors that are kept, so that a steady stream repeats its bytes: at most so many, and so many bytes.
+_DESCRIPTORS, _DESCRIPTORS_BYTES = 256, 16 * 1024 * 1024
+_DOUBLE = struct.Struct("<d")
+#: Waiting for the thread to end, beyond the linger.
+_JOIN_S = 5.0
+
+_made = itertools.count(1)
+_epochs = threading.Lock()
+_last_epoch = 0
+
+
+class Publisher:
+    """Tells a daemon how models do. Safe to use from several threads; not across a fork.
+
+        with Publisher("tcp://127.0.0.1:7410", source="scorer-1") as publisher:
+            publisher.metrics("fraud", accuracy=0.91, latency_ms=118.5)
+
+    Calls do not wait for the daemon unless `block` says so. While there is none, messages wait in a queue of `queue`
+    messages and `queue_bytes` bytes; while there is one, in ZeroMQ's queue of `queue` messages. A message that finds
+    its queue full is dropped: the method returns False, `dropped` counts it, and its number is used up, so that the
+    daemon sees the loss too.
+
+    The last baseline of each model at each version (up to 1,024 of them and 64 MiB of rows, the one longest ago
+    forgotten first) is remembered and sent again when a daemon subscribes anew, since a daemon that restarts has
+    forgotten it. Parts that were given in several calls are sent again as one.
+
+    Parameters
+    ----------
+    endpoint: where the daemon listens, `tcp://HOST:PORT` or `ipc://PATH`.
+    source: the name of this publisher; no two that run at once may share one. By default the host's name and the
+        process id, and a count from the second publisher of a process on.
+    queue: messages, at least 1.
+    block: wait for room in a full queue instead of dropping; for tools that send in bulk.
+    block_timeout: seconds to wait at most when `block` is set; None waits until there is room or `close()`.
+    head_interval: seconds between heads, by which the daemon knows that this source lives.
+    linger: seconds that `close()` may take to get rid of what still waits.
+    queue_bytes: see above.
+    frame_bytes, message_bytes: the daemon's limits; a larger batch is refused here with a ValueError, because a
+        frame far above the limit would cost the connection.
+    """
+
+    _closed = True  # until there is something to close
+
+    def __init__(
+        self,
+        endpoint: str = INGEST,
+        *,
+        source: Optional[str] = None,
+        queue: int = 1000,
+        block: bool = False,
+        block_timeout: Optional[float] = None,
+        head_interval: float = 1.0,
+        linger: float = 1.0,
+        queue_bytes: int = QUEUE_BYTES,
+        frame_bytes: int = FRAME_BYTES,
+        message_bytes: int = MESSAGE_BYTES,
+    ) -> None:
+        if not endpoint.startswith(("tcp://", "ipc://")):
+            raise ValueError(f"endpoint {endpoint!r} is neither tcp:// nor ipc://")
+        if queue < 1 or queue_bytes < 1:
+            raise ValueError("queue and queue_bytes are at least 1")
+        if not 0.01 <= head_interval <= 3600:
+            raise ValueError(f"head_interval of {head_interval} s; 0.01 to 3600")
+        if not 0 <= linger <= 3600:
+            raise ValueError(f"linger of {linger} s; 0 to 3600")
+        named = default_source() if source is None else source
+        wire.Topic("head", None, None, named).pack()
+        self._block = block
+        self._block_timeout = block_timeout
+        self._limits = frame_bytes, message_bytes
+        self._descriptors: OrderedDict[Any, bytes] = OrderedDict()
+        self._descriptors_bytes = 0
+        self._cache = threading.Lock()
+        options = LinkOptions(endpoint, named, queue, queue_bytes, head_interval, linger, new_epoch())
+
+        def configure(socket: zmq.Socket[bytes]) -> None:
+            set_transport(socket, endpoint)
+            socket.setsockopt(zmq.SNDHWM, queue)
+            socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+            socket.setsockopt(zmq.XPUB_NODROP, 1)
+            socket.setsockopt(zmq.LINGER, int(linger * 1000))
+
+        self._link = Link(options, configure)
+        self._closed = False
+        _open.add(self)
+
+    # What is published.
+
+    def metrics(
+        self,
+        model: str,
+        values: Optional[Mapping[str, Optional[float]]] = None,
+        *,
+        version: Optional[str] = None,
+        time: Optional[Time] = None,
+        accuracy: Optional[float] = None,
+        latency_ms: Optional[float] = None,
+        **others: Optional[float],
+    ) -> bool:
+        """Publishes one measurement: `accuracy`, `latency_ms` (milliseconds), and any other metric by its name.
+
+        Names can also come as a mapping, `values`. An `accuracy` or `latency_ms` of None is left out; None elsewhere,
+        and NaN, say "not measured". `time` is when it was measured: a datetime with a zone, float seconds or int
+        nanoseconds since 1970; by default now. Returns whether the message was sent or queued.
+
+        ValueError or TypeError for what the wire cannot carry, such as a value that is no number.
+        """
+        measured: dict[str, Optional[float]] = {}
+        if accuracy is not None:
+            measured["accuracy"] = accuracy
+        if latency_ms is not None:
+            measured["latency_ms"] = latency_ms
+        for more in (values or {}, others):
+            for name, value in more.items():
+                if name in measured:
+                    raise ValueError(f"{name} is given twice")
+                measured[name] = value
+        if not 1 <= len(measured) <= wire.MAX_METRICS:
+            raise ValueError(f"{len(measured)} metrics; 1 to {wire.MAX_METRICS}")
+        packed = b"".join(_DOUBLE.pack(number(name, value)) for name, value in measured.items())
+        tensors = (wire.Tensor("values", "FP64", (len(measured),), packed),)
+        descriptor = self._descriptor(tensors, tuple(measured), None)
+        topic = self._topic("metrics", model, version)
+        return self._publish(Outgoing(wire.Kind.METRICS, topic, descriptor, _time(time), tensors))
+
+    def features(
+        self,
+        model: str,
+        rows: Any,
+        *,
+        names: Optional[Iterable[str]] = None,
+        version: Optional[str] = None,
+        time: Optional[Time] = None,
+        copy: bool = True,
+    ) -> bool:
+        """Publishes a batch of inputs of the model: one row for each prediction, one column for each feature.
+
+        `rows` is a 2-D numpy array, a list of rows, a pandas or polars DataFrame, or an Arrow table or record batch.
+        Column names come from the table unless `names` gives others; without names columns are matched by position.
+        Text columns are carried as text. None, NaN, NaT and pandas' NA are missing. Times are sent as seconds since
+        1970, durations as seconds. Integers keep their type; uint64 becomes FP64.
+
+        With `copy=False` large arrays go to ZeroMQ without a copy where their layout allows: the caller promises not
+        to write to them any more. Returns whether the message was sent or queued.
+
+        ValueError for an empty or oversized batch or wrong names, TypeError for a column the wire cannot carry.
+        """
+        batch = table(rows, names)
+        self._check_size(batch)
+        descriptor = self._descriptor(batch.tensors, None, batch.names)
+        topic = self._topic("features", model, version)
+        owned = batch.owned or not copy
+        return self._publish(Outgoing(wire.Kind.FEATURES, topic, descriptor, _time(time), batch.tensors, owned=owned))
+
+    def baseline(
+        self,
+        model: str,
+        *,
+        accuracy: Optional[float] = None,
+        latency_ms: Optional[float] = None,
+        features: Any = None,
+        names: Optional[Iterable[str]] = None,
+        version: Optional[str] = None,
+        time: Optional[Time] = None,
+    ) -> bool:
+        """Publishes what the model is held against: its accuracy and latency, and inputs it was made for.
+
+        `features` is as `rows` in `features()`. Parts that are left out, or NaN, stay as they were. A baseline
+        that was dropped for want of room is sent when there is room, under a new number. One without a `time` bears
+        the time at which it is sent, also when it is sent again. Returns whether the message was sent or queued.
+        """
+        values = [
+            (name, number(name, value, finite=True))
+            for name, value in (("accuracy", accuracy), ("latency_ms", latency_ms))
+            if value is not None and value == value
+        ]
+        # One tensor less than there may be: there must be room for values, also for those of an earlier call.
+        batch = None if features is None else table(features, names, most=wire.MAX_TENSORS - 1)
+        if batch is None and not values:
+            raise ValueError("a baseline without accuracy, latency_ms or features")
+        if batch is not None:
+            self._check_size(batch)
+        made = Baseline(model, version, tuple(values), batch, None if time is None else to_ns(time))
+        self._topic("baseline", model, version)
+        return self._publish(baseline_message(made, self.source))
+
+    # How it goes.
+
+    def wait_ready(self, timeout: Optional[float] = None) -> bool:
+        """Waits until a daemon has subscribed, at most `timeout` seconds; whether one has."""
+        self._check_process()
+        return self._link.wait_ready(timeout)
+
+    @property
+    def sent(self) -> int:
+        """Messages handed to ZeroMQ; heads do not count. `last_sequence` = sent + dropped + pending."""
+        return self._link.sent
+
+    @property
+    def dropped(self) -> int:
+        """Messages that took a number and were dropped here for want of room."""
+        return self._link.dropped
+
+    @property
+    def pending(self) -> int:
+        """Messages that wait for a daemon."""
+        return self._link.pending
+
+    @property
+    def last_sequence(self) -> int:
+        """The last number used; 0 before the first message."""
+        return self._link.last
+
+    @property
+    def epoch(self) -> int:
+        """When this numbering began, in unix nanoseconds."""
+        return self._link.options.epoch
+
+    @property
+    def source(self) -> str:
+        """The name under which this publisher speaks."""
+        return self._link.options.source
+
+    # The end.
+
+    def close(self) -> None:
+        """Sends what waits and a bye, for `linger` seconds at most, and closes. A second call does nothing."""
+        if self._closed or self._link.pid != os.getpid():
+            return
+        self._closed = True
+        _open.discard(self)
+        self._link.begin_close()
+        self._link.join(self._link.options.linger + _JOIN_S)
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # The collector may run in a thread that holds the link's lock: only what takes no lock is allowed here.
+        if not self._closed and self._link.pid == os.getpid():
+            self._closed = True
+            warnings.warn(f"a Publisher was not closed: {self.source}", ResourceWarning, stacklevel=2)
+            self._link.begin_close()
+
+    # Parts.
+
+    def _publish(self, message: Outgoing) -> bool:
+        self._check_process()
+        give_up = None
+        if self._block:
+            give_up = float("inf") if self._block_timeout is None else clock.monotonic() + self._block_timeout
+        return self._link.publish(message, give_up)
+
+    def _check_process(self) -> None:
+        if self._link.pid != os.getpid():
+            raise ForkError(
+                f"this Publisher was made in process {self._link.pid}, and this is {os.getpid()}: "
+                "make another one after the fork"
+            )
+
+    def _topic(self, kind: str, model: str, version: Optional[str]) -> bytes:
+        if model is None:
+            raise TypeError("model is None, not a str")
+        return wire.Topic(kind, model, version, self.source).pack()
+
+    def _check_size(self, batch: Table) -> None:
+        frame, message = self._limits
+        largest = max(tensor.nbytes for tensor in batch.tensors)
+        if largest > frame or batch.nbytes > message:
+            raise ValueError(
+                f"a batch of {batch.nbytes} bytes, the largest tensor {largest}; at most {message} and {frame}: "
+                "send fewer rows at once, or raise the limits here and in the daemon's configuration"
+            )
+
+    def _descriptor(
+        self, tensors: tuple[wire.Tensor, ...], metrics: Optional[tuple[str, ...]], names: Optional[tuple[str, ...]]
+    ) -> bytes:
+        key = (metrics, names, tuple((tensor.datatype, tensor.shape) for tensor in tensors))
+        with self._cache:
+            found = self._descriptors.get(key)
+            if found is not None:
+                self._descriptors.move_to_end(key)
+                return found
+        entries = [tensor.entry for tensor in tensors]
+        made = wire.input_descriptor(entries, metrics=metrics, feature_names=names)
+        with self._cache:
+            if key not in self._descriptors:
+                self._descriptors[key] = made
+                self._descriptors_bytes += len(made)
+            while len(self._descriptors) > _DESCRIPTORS or self._descriptors_bytes > _DESCRIPTORS_BYTES:
+                _, gone = self._descriptors.popitem(last=False)
+                self._descriptors_bytes -= len(gone)
+        return made
+
+
+def number(name: str, value: Optional[float], *, finite: bool = False) -> float:
+    """A metric as a double; None as NaN. TypeError for text and whatever else is no number."""
+    if value is None:
+        return float("nan")
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} is a {type(value).__name__}, not a number")
+    made = float(value)
+    if finite and made in (float("inf"), float("-inf")):
+        raise ValueError(f"{name} is infinite")
+    return made
+
+
+def _time(time: Optional[Time]) -> int:
+    return now_ns() if time is None else to_ns(time)
+
+
+def default_source() -> str:
+    """`HOST-PID`, and `HOST-PID-N` from the second of a process on."""
+    count = next(_made)
+    host = sockets.gethostname().encode("ascii", "ignore").decode()[:60] or "host"
+    return f"{host}-{os.getpid()}" + (f"-{count}" if count > 1 else "")
+
+
+def new_epoch() -> int:
+    """Now in unix nanoseconds, and later than any epoch of this process."""
+    global _last_epoch
+    with _epochs:
+        _last_epoch = max(now_ns(), _last_epoch + 1)
+        return _last_epoch
+
+
+def set_transport(socket: zmq.Socket[Any], endpoint: str) -> None:
+    """What all sockets here have: keep-alive in place of heartbeats, and a reconnect that backs off."""
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 30)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 10)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
+    if "[" in endpoint:  # not always: a name such as localhost would then mean its IPv6 address only
+        socket.setsockopt(zmq.IPV6, 1)
+
+
+_open: weakref.WeakSet[Publisher] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for publisher in list(_open):
+        publisher.close()
