@@ -68,19 +68,17 @@ struct ModelState: Sendable {
   ///
   /// - Parameter time: when it happened.
   mutating func take(
-    _ event: borrowing Event, at time: Timestamp, arrival: Timestamp, reporting: Bool,
+    _ event: Event, at time: Timestamp, arrival: Timestamp, reporting: Bool,
     into effects: inout [Effect]
   ) -> Outcome {
     fireDeadlines(before: time, arrival: arrival, reporting: reporting, into: &effects)
     let isLate = advance(to: time, arrival: arrival)
     var refusal: Remark?
-    let header = event.header
-    let cause = { Cause.event(origin: header.origin, id: header.id, traceParent: header.traceParent) }
     switch event.body {
-    case .metrics(let metrics): apply(metrics, cause: cause, reporting: reporting, into: &effects)
+    case .metrics(let metrics): apply(metrics, of: event.header, reporting: reporting, into: &effects)
     case .features(let features):
       do throws(Remark) {
-        try apply(features, cause: cause, reporting: reporting, into: &effects)
+        try apply(features, of: event.header, reporting: reporting, into: &effects)
       } catch { refusal = Remark(error.reason, "\(key): \(error.detail)") }
     case .baseline(let baseline): apply(baseline)
     case .head, .bye, .tombstone, .refused: break
@@ -102,32 +100,32 @@ struct ModelState: Sendable {
   }
 
   private mutating func apply(
-    _ metrics: Metrics, cause: () -> Cause, reporting: Bool, into effects: inout [Effect]
+    _ metrics: Metrics, of occasion: some Occasion, reporting: Bool, into effects: inout [Effect]
   ) {
     guard let verdicts = performance.observe(metrics) else { return }
-    if reporting { publish(.performance(performance.assessment), cause, &effects) }
+    if reporting { publish(.performance(performance.assessment), occasion, &effects) }
     if let verdict = verdicts.accuracy, alerts.accuracy.isMoved(byViolation: verdict.isDrifted) {
-      raise(verdicts.accuracyFinding, cause, &effects)
+      raise(verdicts.accuracyFinding, occasion, &effects)
     }
     if let verdict = verdicts.latency, alerts.latency.isMoved(byViolation: verdict.isDrifted) {
-      raise(verdicts.latencyFinding, cause, &effects)
+      raise(verdicts.latencyFinding, occasion, &effects)
     }
-    if isIdle { evaluate(drift: nil, cause, reporting, &effects) }
+    if isIdle { evaluate(drift: nil, occasion, reporting, &effects) }
   }
 
   private mutating func apply(
-    _ features: FeatureBatch, cause: () -> Cause, reporting: Bool, into effects: inout [Effect]
+    _ features: FeatureBatch, of occasion: some Occasion, reporting: Bool, into effects: inout [Effect]
   ) throws(Remark) {
     let assessment = try drift.observe(features, at: modelTime)
     lastBatch = modelTime
     idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation)
     refreshDue()
-    if reporting { publish(.drift(assessment), cause, &effects) }
-    raise(drift.finding(for: assessment), cause, &effects)
+    if reporting { publish(.drift(assessment), occasion, &effects) }
+    raise(drift.finding(for: assessment), occasion, &effects)
     let evidence = RetrainEvidence.Drift(
       isDetected: assessment.isDrifted, maximumScore: assessment.maximumScore ?? 0,
       severity: assessment.severity)
-    evaluate(drift: evidence, cause, reporting, &effects)
+    evaluate(drift: evidence, occasion, reporting, &effects)
   }
 
   /// The most deadlines of one model that fire in one jump of time. With the default policy that is
@@ -161,16 +159,16 @@ struct ModelState: Sendable {
     at due: Timestamp, arrival: Timestamp, _ reporting: Bool, _ effects: inout [Effect]
   ) {
     _ = advance(to: due, arrival: arrival)
-    evaluate(drift: nil, { .timer(due) }, reporting, &effects)
+    evaluate(drift: nil, DeadlineOccasion(due: due), reporting, &effects)
   }
 
   // MARK: Outputs
 
-  private func publish(_ output: Output, _ cause: () -> Cause, _ effects: inout [Effect]) {
-    effects.append(.publish(Publication(model: key, time: modelTime, cause: cause(), output: output)))
+  private func publish(_ output: Output, _ occasion: some Occasion, _ effects: inout [Effect]) {
+    effects.append(.publish(Publication(model: key, time: modelTime, cause: occasion.cause, output: output)))
   }
 
-  private mutating func raise(_ finding: Finding?, _ cause: () -> Cause, _ effects: inout [Effect]) {
+  private mutating func raise(_ finding: Finding?, _ occasion: some Occasion, _ effects: inout [Effect]) {
     guard let finding else { return }
     let transition: AlertTransition? =
       switch finding.monitor {
@@ -179,24 +177,24 @@ struct ModelState: Sendable {
       case .drift: alerts.drift.observe(finding, at: modelTime)
       case .duplicateSource: nil
       }
-    if let transition { publish(.alert(transition), cause, &effects) }
+    if let transition { publish(.alert(transition), occasion, &effects) }
   }
 
   private mutating func evaluate(
-    drift: RetrainEvidence.Drift?, _ cause: () -> Cause, _ reporting: Bool, _ effects: inout [Effect]
+    drift: RetrainEvidence.Drift?, _ occasion: some Occasion, _ reporting: Bool, _ effects: inout [Effect]
   ) {
     // Most evaluations come to nothing, and then nobody but a reader of assessments wants their figures.
     let breach = performance.accuracyBreach
     guard reporting || trigger.hasReason(at: modelTime, accuracyBreach: breach, drift: drift) else { return }
     let assessment = trigger.evaluate(
       at: modelTime, accuracyBreach: breach, drift: drift)
-    if reporting { publish(.retrain(assessment), cause, &effects) }
+    if reporting { publish(.retrain(assessment), occasion, &effects) }
     guard assessment.shouldRetrain else { return }
     refreshDue()
     let decision = RetrainDecision(
       ordinal: trigger.decisions, assessment: assessment, episodes: openEpisodes,
       isDryRun: trigger.policy.mode == .observe)
-    publish(.decision(decision), cause, &effects)
+    publish(.decision(decision), occasion, &effects)
   }
 
   private var openEpisodes: [EpisodeReference] {
@@ -208,4 +206,19 @@ struct ModelState: Sendable {
       episode.map { .init(monitor: monitor, ordinal: $0.ordinal, openedAt: $0.openedAt) }
     }
   }
+}
+
+/// What makes a model evaluate. Its cause is spelled out only for what is published, since most events
+/// publish nothing.
+private protocol Occasion {
+  var cause: Cause { get }
+}
+
+extension EventHeader: Occasion {
+  fileprivate var cause: Cause { .event(origin: origin, id: id, traceParent: traceParent) }
+}
+
+private struct DeadlineOccasion: Occasion {
+  let due: Timestamp
+  var cause: Cause { .timer(due) }
 }

@@ -13,22 +13,27 @@ struct RouteTable: Sendable {
   }
 
   private struct Entry: Sendable {
-    var origin: Origin
+    var origin: ObjectIdentifier?
     var route: Route
   }
 
   /// 48 bytes each: 768 KiB.
   private static let places = 16_384
 
-  private var entries = [Entry?](repeating: nil, count: Self.places)
+  private var entries = [Entry](repeating: Entry(origin: nil, route: Route(source: 0)), count: Self.places)
+  /// What the entries point at; beside them, so that a search counts no references.
+  private var kept = [Origin?](repeating: nil, count: Self.places)
 
   subscript(_ origin: Origin) -> Route? {
     get {
-      guard let entry = entries[Self.place(of: origin)], entry.origin === origin else { return nil }
-      return entry.route
+      let place = Self.place(of: origin)
+      return entries[place].origin == ObjectIdentifier(origin) ? entries[place].route : nil
     }
     set {
-      entries[Self.place(of: origin)] = newValue.map { Entry(origin: origin, route: $0) }
+      let place = Self.place(of: origin)
+      guard let newValue else { return }
+      entries[place] = Entry(origin: ObjectIdentifier(origin), route: newValue)
+      kept[place] = origin
     }
   }
 

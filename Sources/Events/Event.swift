@@ -11,8 +11,6 @@ package struct Event: Sendable {
 
 /// What every event bears, whatever its kind (CloudEvents 1.0 context attributes).
 package struct EventHeader: Sendable {
-  /// With the source, the key for deduplication.
-  package var id: EventID
   package var origin: Origin
   /// When it happened, in the producer's words; nil means on arrival.
   package var time: Timestamp?
@@ -23,12 +21,15 @@ package struct EventHeader: Sendable {
   package var sequence: SequenceNumber?
   /// W3C trace context, handed on to what this event causes.
   package var traceParent: String?
+  /// Nil for one that its number names; every event passes by value, and this keeps it small.
+  private var textID: String?
 
+  /// - Parameter id: one of the kind `numbered` is the sequence number.
   package init(
     id: EventID, origin: Origin, time: Timestamp? = nil, sentAt: Timestamp? = nil,
     sequence: SequenceNumber? = nil, traceParent: String? = nil
   ) {
-    self.id = id
+    if case .text(let text) = id { textID = text }
     self.origin = origin
     self.time = time
     self.sentAt = sentAt
@@ -36,6 +37,10 @@ package struct EventHeader: Sendable {
     self.traceParent = traceParent
   }
 
+  /// With the source, the key for deduplication.
+  package var id: EventID {
+    textID.map(EventID.text) ?? .numbered(sequence ?? SequenceNumber(epoch: 0, number: 0))
+  }
   package var source: SourceName { origin.source }
   package var model: ModelKey { origin.model }
 }
@@ -91,7 +96,7 @@ package struct SequenceNumber: Hashable, Sendable {
 package enum EventBody: Sendable {
   case metrics(Metrics)
   case features(FeatureBatch)
-  case baseline(BaselineUpdate)
+  indirect case baseline(BaselineUpdate)
   /// A sign of life; its sequence number is the last one used.
   case head(Head)
   /// The clean end of a source's epoch, with what a head says.
@@ -100,5 +105,5 @@ package enum EventBody: Sendable {
   case tombstone
   /// The header was read but the rest must be refused. It reaches the engine all the same, since
   /// the message was received: its sequence number leaves no gap.
-  case refused(Remark)
+  indirect case refused(Remark)
 }

@@ -52,13 +52,16 @@ package struct ColumnMoments: Sendable, Equatable {
     rows += count
   }
 
-  /// Folds in rows in any format, widened tile by tile; see ``fold(_:rows:)``.
+  /// Folds in rows in any format, all but doubles widened tile by tile; see ``fold(_:rows:)``.
   ///
   /// - Precondition: `values` holds whole rows of this many columns.
   package mutating func fold(_ values: UnsafeRawBufferPointer, _ format: NumberFormat) {
     guard columns > 0, let base = values.baseAddress else { return }
     let stride = columns * format.size
     precondition(values.count % stride == 0)
+    if format == .float64 {
+      return fold(base.assumingMemoryBound(to: Double.self), rows: values.count / stride)
+    }
     // A multiple of the kernel's tile of 8 rows, so that the result is that of one call.
     let tile = 8
     withUnsafeTemporaryAllocation(of: Double.self, capacity: tile * columns) { widened in

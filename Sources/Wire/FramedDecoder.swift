@@ -10,11 +10,18 @@ package typealias Frames = UnsafeBufferPointer<UnsafeRawBufferPointer>
 /// nothing is allocated.
 package struct FramedDecoder {
   let limits: WireLimits
-  /// A topic's meaning: its kind, and who speaks of which model.
-  private struct Address {
+  /// A topic's meaning: its kind, and who speaks of which model; and the descriptor that came with it last.
+  private final class Address {
     /// Nil for a word that names none.
-    var kind: FramedHeader.Kind?
-    var origin: Origin
+    let kind: FramedHeader.Kind?
+    let origin: Origin
+    var descriptorBytes: [UInt8] = []
+    var descriptor: Descriptor?
+
+    init(kind: FramedHeader.Kind?, origin: Origin) {
+      self.kind = kind
+      self.origin = origin
+    }
   }
   private var addresses = InternTable<Address>(
     entries: WireLimits.internedOrigins, maximumBytes: WireLimits.topicBytes)
@@ -75,7 +82,7 @@ package struct FramedDecoder {
         }
         return event
       }
-      event.body = try body(kind, header, frames)
+      event.body = try body(kind, header, frames, address)
     } catch {
       event.body = .refused(error)
     }
@@ -127,12 +134,21 @@ package struct FramedDecoder {
 
   // MARK: Bodies
 
-  private mutating func descriptor(_ frame: UnsafeRawBufferPointer) throws(Remark) -> Descriptor {
+  private mutating func descriptor(
+    _ frame: UnsafeRawBufferPointer, _ address: Address
+  ) throws(Remark) -> Descriptor {
+    if let descriptor = address.descriptor, frame.hasSameBytes(as: address.descriptorBytes) {
+      return descriptor
+    }
     guard frame.count <= WireLimits.descriptorBytes else {
       throw Remark(
         .tooLarge, "a descriptor of \(frame.count) bytes, at most \(WireLimits.descriptorBytes) are taken")
     }
-    return try descriptors.value(for: frame) { () throws(Remark) in try Descriptor(parsing: frame) }
+    let descriptor = try descriptors.value(for: frame) { () throws(Remark) in try Descriptor(parsing: frame) }
+    if frame.count <= WireLimits.topicDescriptorBytes {
+      (address.descriptor, address.descriptorBytes) = (descriptor, Array(frame))
+    }
+    return descriptor
   }
 
   private mutating func head(_ kind: FramedHeader.Kind, _ frames: Frames) throws(Remark) -> EventBody {
@@ -154,12 +170,12 @@ package struct FramedDecoder {
   }
 
   private mutating func body(
-    _ kind: FramedHeader.Kind, _ header: FramedHeader, _ frames: Frames
+    _ kind: FramedHeader.Kind, _ header: FramedHeader, _ frames: Frames, _ address: Address
   ) throws(Remark) -> EventBody {
     guard header.descriptorEncoding == 1 else {
       throw Remark(.malformed, "descriptor encoding \(header.descriptorEncoding), want 1")
     }
-    let descriptor = try descriptor(frames[2])
+    let descriptor = try descriptor(frames[2], address)
     guard descriptor.hasTensors, descriptor.tensors.count == frames.count - 3 else {
       throw Remark(
         .malformed, "\(frames.count - 3) tensors came, the descriptor has \(descriptor.tensors.count)")

@@ -40,18 +40,13 @@ struct InternTable<Value> {
   ) throws(Remark) -> Value {
     let hash = Self.hash(bytes)
     let first = Int(truncatingIfNeeded: hash >> 1) & (hashes.count - 1) & ~(Self.ways - 1)
-    for place in first..<first + Self.ways where hashes[place] == hash && hasKey(bytes, at: place) {
+    for place in first..<first + Self.ways where hashes[place] == hash && bytes.hasSameBytes(as: keys[place])
+    {
       return values[place]!
     }
     let value = try parse()
     if bytes.count <= maximumBytes { insert(value, hash, bytes, in: first) }
     return value
-  }
-
-  private func hasKey(_ bytes: UnsafeRawBufferPointer, at place: Int) -> Bool {
-    keys[place].withUnsafeBufferPointer { key in
-      key.count == bytes.count && (key.isEmpty || bytes.hasSameBytes(as: key.baseAddress!))
-    }
   }
 
   private mutating func insert(_ value: Value, _ hash: UInt64, _ bytes: UnsafeRawBufferPointer, in first: Int)

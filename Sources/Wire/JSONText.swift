@@ -9,6 +9,13 @@ import Events
 #endif
 
 extension UnsafeRawBufferPointer {
+  /// Whether these are the same bytes as those.
+  func hasSameBytes(as other: [UInt8]) -> Bool {
+    other.withUnsafeBufferPointer { other in
+      count == other.count && (count == 0 || hasSameBytes(as: other.baseAddress!))
+    }
+  }
+
   /// Whether as many bytes as these stand at `other`.
   func hasSameBytes(as other: UnsafeRawPointer) -> Bool {
     guard let baseAddress else { return true }

@@ -31,6 +31,8 @@ package struct WireLimits: Sendable, Equatable {
   /// 350 KiB: 22 MiB.
   static let internedNameLists = 64
   static let internedNameListBytes = 64 << 10
+  /// The last descriptor of each topic is kept beside it when it has at most these bytes: 8 MiB for all.
+  static let topicDescriptorBytes = 256
   /// Descriptors kept, of at most 1 MiB each and 8 MiB together, which with their strings is about 48 MiB.
   static let internedDescriptors = 1_024
   static let internedDescriptorBytes = 1 << 20

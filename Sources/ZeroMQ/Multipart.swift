@@ -47,11 +47,9 @@ package struct Multipart: ~Copyable {
     return try body(views[index])
   }
 
-  /// The bytes of every frame, where libzmq put them.
-  package borrowing func withFrames<Result: ~Copyable, Failure: Error>(
-    _ body: (UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    try body(UnsafeBufferPointer(start: views, count: frameCount))
+  /// The bytes of every frame, where libzmq put them: valid until the next receive, as long as this value.
+  package var frames: UnsafeBufferPointer<UnsafeRawBufferPointer> {
+    UnsafeBufferPointer(start: views, count: frameCount)
   }
 
   mutating func receive(from handle: UnsafeMutableRawPointer, flags: CInt) throws(ZeroMQError) -> Receipt {

@@ -5,21 +5,30 @@ import PackageDescription
 /// `Rooms` is a link to the main package's sources: what is timed is the code itself, with its
 /// package-level access, and not a copy.
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, path: "Rooms/\(name)")
+  .target(
+    name: name, dependencies: dependencies, path: "Rooms/\(name)",
+    // As the main package has it: some rooms rely on it.
+    swiftSettings: [.enableUpcomingFeature("InternalImportsByDefault")])
 }
 
 let package = Package(
   name: "tidemark-benchmarks",
   platforms: [.macOS(.v15)],
+  dependencies: [.package(url: "https://github.com/apple/swift-crypto", from: "4.5.0")],
   targets: [
-    room("CKernels"),
+    .systemLibrary(name: "CZeroMQ", path: "Rooms/CZeroMQ"),
+    room("ZeroMQ", ["CZeroMQ"]),
+    .target(name: "CKernels", path: "Rooms/CKernels"),
     room("Statistics", ["CKernels"]),
     room("Detection", ["Statistics"]),
     room("Events"),
+    room("Wire", ["Events", .product(name: "Crypto", package: "swift-crypto")]),
     room("Monitoring", ["Events", "Detection", "Statistics"]),
     .executableTarget(
       name: "kernel-benchmark", dependencies: ["Statistics", "Monitoring", "Events"], path: "KernelBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+    .executableTarget(
+      name: "wire-benchmark", dependencies: ["ZeroMQ", "Wire", "Events"], path: "WireBenchmark"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,7 @@
-"""Before anything is timed: the daemon and the peer must answer alike, or they do not do one job."""
+"""Before anything is timed: the daemon and the peer must answer alike, or they do not do one job.
+
+Both get the same events in both encodings, so that framed answers are held to plain ones too.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from typing import Any
 
 import zmq
 
+import framed
 from contestants import Failure, Server, Sockets, closing, subscriber
-from measure import LAST_ALERT, ServerFactory, daemon, endpoints, peer
+from measure import ServerFactory, daemon, endpoints, peer
 
 Event = dict[str, Any]
 Answers = dict[tuple[str, ...], Any]
@@ -73,28 +77,52 @@ def _event(number: int, time: dt.datetime, kind: str, model: str, data: dict[str
     }
 
 
-def answers(context: Sockets, make: ServerFactory, events: list[Event]) -> Answers:
+Message = list[bytes]
+#: Of the framed messages.
+EPOCH = 7
+
+
+def as_plain(event: Event) -> Message:
+    kind = event["type"].split(".")[1]
+    return [f"{kind}/{event['subject']}/-/check".encode(), json.dumps(event).encode()]
+
+
+def as_framed(event: Event) -> Message:
+    kind, time = event["type"].split(".")[1], dt.datetime.fromisoformat(event["time"])
+    return framed.encode(kind, event["subject"], "check", EPOCH, int(event["sequence"]), time, event["data"])
+
+
+def cause(answer: Event) -> str:
+    """The event's name in the plain encoding: a framed one is called by its epoch and number."""
+    name: str = answer["causationid"]
+    epoch, _, number = name.rpartition("-")
+    return f"e-{int(number) - 1}" if epoch == str(EPOCH) else name
+
+
+def answers(context: Sockets, make: ServerFactory, messages: list[Message]) -> Answers:
     """Everything published, by what it answers."""
     with endpoints("ipc") as made:
         server: Server = make(made)
         with closing(server.child), subscriber(context, server.output, "") as outputs:
-            publish(context, server.ingest, events)
+            publish(context, server.ingest, messages)
             given: Answers = {}
             while True:
                 if not outputs.poll(10_000):
                     raise server.child.failure("stopped answering")
                 topic, *_, body = outputs.recv_multipart()
+                if topic.startswith((b"head/", b"bye/", b"status/")):
+                    continue
                 answer = json.loads(body)
-                if topic.decode().startswith(LAST_ALERT):
+                if topic.decode().startswith("alert/end/"):
                     break
                 data = answer["data"]
-                key = (answer["type"], answer["subject"], answer["causationid"], data.get("monitor", ""))
+                key = (answer["type"], answer["subject"], cause(answer), data.get("monitor", ""))
                 given[key] = {name: value for name, value in data.items() if name not in NOT_COMPARED}
             server.stop()
     return given
 
 
-def publish(context: Sockets, endpoint: str, events: list[Event]) -> None:
+def publish(context: Sockets, endpoint: str, messages: list[Message]) -> None:
     socket = context.socket(zmq.XPUB)
     socket.set(zmq.XPUB_NODROP, 1)
     socket.set(zmq.LINGER, 10_000)
@@ -103,26 +131,37 @@ def publish(context: Sockets, endpoint: str, events: list[Event]) -> None:
         if not socket.poll(10_000):
             raise Failure("the contestant did not subscribe")
         socket.recv()
-        for event in events:
-            kind = event["type"].split(".")[1]
-            socket.send_multipart([f"{kind}/{event['subject']}/-/check".encode(), json.dumps(event).encode()])
+        for message in messages:
+            socket.send_multipart(message)
 
 
 def check(context: Sockets, binary: Path) -> dict[str, int]:
-    """How many answers of each type agreed. Fails with the first that differ."""
+    """How many answers of each type agreed, in each encoding. Fails with the first that differ."""
     events = stream()
-    ours, theirs = answers(context, daemon(binary), events), answers(context, peer(), events)
+    plain, framed_ = [as_plain(event) for event in events], [as_framed(event) for event in events]
+    ours = answers(context, daemon(binary), plain)
+    others = {
+        "peer": answers(context, peer(), plain),
+        "peer, framed": answers(context, peer(), framed_),
+        "daemon, framed": answers(context, daemon(binary), framed_),
+    }
+    for name, theirs in others.items():
+        compare(ours, theirs, name)
+    counts: dict[str, int] = {}
+    for kind, *_ in ours:
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def compare(ours: Answers, theirs: Answers, name: str) -> None:
     if ours.keys() != theirs.keys():
         only = sorted(ours.keys() ^ theirs.keys())[:5]
         raise Failure(
-            f"daemon and peer answer different things: {len(ours)} and {len(theirs)}, such as {only}"
+            f"daemon and {name} answer different things: {len(ours)} and {len(theirs)}, such as {only}"
         )
-    counts: dict[str, int] = {}
     for key, answer in ours.items():
         if not alike(answer, theirs[key]):
-            raise Failure(f"daemon and peer disagree on {key}:\n  {answer}\n  {theirs[key]}")
-        counts[key[0]] = counts.get(key[0], 0) + 1
-    return counts
+            raise Failure(f"daemon and {name} disagree on {key}:\n  {answer}\n  {theirs[key]}")
 
 
 def alike(left: Any, right: Any) -> bool:

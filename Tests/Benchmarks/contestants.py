@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +23,13 @@ from zmq.utils.monitor import recv_monitor_message
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / ".build" / "c"
 LOAD = PROGRAMS / "load"
+LOAD_FRAMED = PROGRAMS / "load_framed"
 RECEIVE_LOOP = PROGRAMS / "receive_loop"
+RAW_READ = PROGRAMS / "raw_read"
+LATENCY = PROGRAMS / "latency"
+ECHO = PROGRAMS / "echo"
+MALLOC_COUNT = PROGRAMS / "malloc_count.so"
+WIRE_BENCHMARK = HERE / ".build" / "release" / "wire-benchmark"
 
 #: Waits end as soon as their condition holds; these are only where they give up.
 READY_S = 20.0
@@ -37,13 +43,31 @@ class Failure(Exception):
     """The measurement is void: something was lost, refused, or did not come in time."""
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a contestant is run under: a tool before its command, variables, and how much slower it is."""
+
+    prefix: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 1.0
+
+
 class Child:
     """A child process whose lines, of standard output or of standard error, are read as they come."""
 
-    def __init__(self, name: str, arguments: Sequence[str | Path], reads_stderr: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str | Path],
+        reads_stderr: bool = False,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        around = surroundings or Surroundings()
         self.name = name
+        self.patience = around.patience
         self.process = subprocess.Popen(
-            [str(argument) for argument in arguments],
+            [*around.prefix, *map(str, arguments)],
+            env={**os.environ, **around.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if reads_stderr else subprocess.PIPE,
             stderr=subprocess.PIPE if reads_stderr else None,
@@ -63,6 +87,7 @@ class Child:
 
     def line(self, pattern: str, seconds: float) -> str:
         """The next line that matches."""
+        seconds *= self.patience
         until = time.monotonic() + seconds
         while True:
             try:
@@ -94,15 +119,18 @@ class Child:
             return None
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def memory(self) -> Memory:
+        return memory_of(self.process.pid)
+
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self) -> None:
         """Ends well, and in time."""
         try:
-            code = self.process.wait(STOP_S)
+            code = self.process.wait(STOP_S * self.patience)
         except subprocess.TimeoutExpired:
-            raise self.failure(f"has not ended {STOP_S:.0f} s later") from None
+            raise self.failure(f"has not ended {STOP_S * self.patience:.0f} s later") from None
         if code != 0:
             raise self.failure(f"ended with {code}")
 
@@ -116,12 +144,30 @@ class Child:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that a process holds in memory: with its share of what others hold too, and its own alone."""
+
+    proportional: int
+    private: int
+
+
+def memory_of(pid: int) -> Memory:
+    """From Linux's /proc (smaps_rollup in proc(5))."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    kib = {name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", text, re.MULTILINE)}
+    return Memory(kib["Pss"] << 10, (kib["Private_Clean"] + kib["Private_Dirty"]) << 10)
+
+
+@dataclass(frozen=True)
 class Account:
     """What a contestant says it took."""
 
     received: int
     rejected: int
     lost: int
+    duplicate: int = 0
+    #: Heads and byes, which take no number and are not in `received`.
+    heads: int = 0
 
 
 class Server(Protocol):
@@ -137,12 +183,20 @@ class Server(Protocol):
 class Daemon:
     """`tidemark serve`, told only its name and endpoints."""
 
-    def __init__(self, binary: Path, ingest: str, output: str, folder: Path) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        ingest: str,
+        output: str,
+        folder: Path,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         configuration = folder / "tidemark.yaml"
         sockets = {"ingest": [ingest], "output": [output]}
         # JSON is YAML.
         configuration.write_text(json.dumps({"name": "benchmark", "sockets": sockets}))
-        self.child = Child("daemon", [binary, "serve", "--config", configuration], reads_stderr=True)
+        command: list[str | Path] = [binary, "serve", "--config", configuration]
+        self.child = Child("daemon", command, reads_stderr=True, surroundings=surroundings)
         try:
             fields = _fields(self.child.line(r"\bready\b", READY_S))
         except Failure:
@@ -154,18 +208,24 @@ class Daemon:
         self.child.terminate()
         fields = _fields(self.child.line(r"\bstopped\b", STOP_S))
         self.child.wait()
-        return Account(int(fields["received"]), int(fields["rejected"]), int(fields.get("gap", 0)))
+        return Account(
+            int(fields["received"]),
+            int(fields["rejected"]),
+            int(fields.get("gap", 0)),
+            int(fields.get("duplicate", 0)),
+            int(fields.get("heads", 0)),
+        )
 
 
 def _fields(line: str) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S+)", line))
 
 
-class Peer:
-    """`peer.py` under the interpreter that runs this."""
+class Speaker:
+    """A server that tells its endpoints, and at the end its account, in lines of JSON."""
 
-    def __init__(self, ingest: str, output: str) -> None:
-        self.child = Child("peer", [sys.executable, HERE / "peer.py", ingest, output])
+    def __init__(self, name: str, command: Sequence[str | Path]) -> None:
+        self.child = Child(name, command)
         try:
             self.ingest, self.output = self.child.json_line(READY_S)["ready"]
         except Failure:
@@ -177,6 +237,20 @@ class Peer:
         account = self.child.json_line(STOP_S)
         self.child.wait()
         return Account(account["received"], account["rejected"], account["gap"])
+
+
+class Peer(Speaker):
+    """`peer.py` under the interpreter that runs this."""
+
+    def __init__(self, ingest: str, output: str) -> None:
+        super().__init__("peer", [sys.executable, HERE / "peer.py", ingest, output])
+
+
+class Echo(Speaker):
+    """libzmq's two hops and nothing between them."""
+
+    def __init__(self, ingest: str, output: str) -> None:
+        super().__init__("echo", [ECHO, ingest, output])
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 /* A bounded load: publishes events in the plain encoding as fast as they are taken, losing none.
 
-   usage: load ENDPOINT metrics COUNT [MODELS [RING]]
-          load ENDPOINT features COUNT [ROWS [COLUMNS [RING]]]
+   usage: load ENDPOINT metrics COUNT [MODELS [RING]] [hold]
+          load ENDPOINT features COUNT [ROWS [COLUMNS [RING]]] [hold]
 
    Connects an XPUB, waits for the subscription, and sends with ZMQ_XPUB_NODROP, which makes a full
    queue wait instead of drop. A ring of different messages is rendered beforehand; from one round of
@@ -9,18 +9,16 @@
 
    `metrics` sends COUNT events. `features` sends one baseline, then COUNT batches. Both end with an
    event for the model `end` whose accuracy is 0, so that its alert tells when all were handled.
-   Prints one line of JSON; ends after 120 s in any case. */
+   Prints one line of JSON; with `hold`, keeps its connection until SIGTERM then. Ends after 120 s in any
+   case. */
 
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common.h"
 
 enum {
-  PATIENCE_S = 120,
   METRICS_HIGH_WATER_MARK = 10000,
   FEATURES_HIGH_WATER_MARK = 4, /* a batch is megabytes */
   DIGITS = 10,
@@ -30,31 +28,6 @@ enum {
 /* The first sequence number: DIGITS wide from the start, so without leading zeros. */
 #define FIRST_SEQUENCE 1000000001ull
 
-/* Text that grows. */
-typedef struct {
-  char *bytes;
-  size_t size, capacity;
-} text;
-
-__attribute__((format(printf, 2, 3)))
-static void append(text *to, const char *format, ...) {
-  for (;;) {
-    va_list arguments;
-    va_start(arguments, format);
-    const size_t room = to->capacity - to->size;
-    const int size = vsnprintf(to->bytes + to->size, room, format, arguments);
-    va_end(arguments);
-    if (size < 0) fail("vsnprintf failed");
-    if ((size_t)size < room) {
-      to->size += (size_t)size;
-      return;
-    }
-    to->capacity = 2 * (to->capacity + (size_t)size + 1);
-    to->bytes = realloc(to->bytes, to->capacity);
-    if (to->bytes == NULL) fail("out of memory");
-  }
-}
-
 /* A message whose id, time and sequence are written in place before each send. */
 typedef struct {
   char topic[64];
@@ -62,27 +35,6 @@ typedef struct {
   text body;
   size_t id_at, time_at, sequence_at;
 } event;
-
-/* MARK: Drawing numbers, the same in every run */
-
-static uint64_t random_state = 42;
-
-/* SplitMix64 (Steele, Lea, Flood 2014), to [0, 1). */
-static double uniform(void) {
-  uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-/* Box and Muller. */
-static double normal(void) {
-  return sqrt(-2 * log(1 - uniform())) * cos(6.283185307179586 * uniform());
-}
-
-static double clamp(double value, double least, double most) {
-  return value < least ? least : value > most ? most : value;
-}
 
 /* MARK: Rendering */
 
@@ -125,7 +77,7 @@ static void append_matrix(text *to, uint64_t rows, uint64_t columns, double shif
     append(to, r ? ",[" : "[");
     for (uint64_t c = 0; c < columns; c++) {
       if (c) append(to, ",");
-      append_number(to, (double)(c % 10) + (1 + (double)(c % 7)) * (normal() + (c == 0 ? shift : 0)));
+      append_number(to, feature(c, c == 0 ? shift : 0));
     }
     append(to, "]");
   }
@@ -133,8 +85,7 @@ static void append_matrix(text *to, uint64_t rows, uint64_t columns, double shif
 }
 
 static event *metrics_ring(uint64_t models, uint64_t size) {
-  event *ring = calloc(size, sizeof *ring);
-  if (ring == NULL) fail("out of memory");
+  event *ring = allocate(size, sizeof *ring);
   for (uint64_t i = 0; i < size; i++) {
     char model[32];
     snprintf(model, sizeof model, "model-%03llu", (unsigned long long)(i % models));
@@ -147,8 +98,7 @@ static event *metrics_ring(uint64_t models, uint64_t size) {
 }
 
 static event *features_ring(uint64_t rows, uint64_t columns, uint64_t size) {
-  event *ring = calloc(size, sizeof *ring);
-  if (ring == NULL) fail("out of memory");
+  event *ring = allocate(size, sizeof *ring);
   for (uint64_t i = 0; i < size; i++) {
     ring[i] = begin("features", "batches");
     /* The last of the ring drifts in one column: an alert opens and resolves once a round. */
@@ -201,26 +151,13 @@ static void send_event(void *socket, event *event) {
   sent_bytes += event->topic_size + event->body.size;
 }
 
-static void *connect_and_await_subscription(void *context, const char *endpoint, int high_water_mark) {
-  void *socket = zmq_socket(context, ZMQ_XPUB);
-  require(socket != NULL, "zmq_socket");
-  set_option(socket, ZMQ_XPUB_NODROP, 1);
-  set_option(socket, ZMQ_SNDHWM, high_water_mark);
-  set_option(socket, ZMQ_LINGER, PATIENCE_S * 1000);
-  set_option(socket, ZMQ_RECONNECT_IVL, 10);
-  set_option(socket, ZMQ_RCVTIMEO, 10000);
-  require(zmq_connect(socket, endpoint) == 0, "zmq_connect");
-  char subscription[256];
-  const int size = zmq_recv(socket, subscription, sizeof subscription, 0);
-  require(size >= 1, "waiting for a subscription");
-  if (subscription[0] != 1) fail("the first message is no subscription");
-  return socket;
-}
-
 int main(int count, char **arguments) {
   const char *usage =
-      "usage: load ENDPOINT metrics COUNT [MODELS [RING]]\n"
-      "       load ENDPOINT features COUNT [ROWS [COLUMNS [RING]]]";
+      "usage: load ENDPOINT metrics COUNT [MODELS [RING]] [hold]\n"
+      "       load ENDPOINT features COUNT [ROWS [COLUMNS [RING]]] [hold]";
+  const bool holds = count > 1 && strcmp(arguments[count - 1], "hold") == 0;
+  if (holds) count--;
+  count_stops();
   if (count < 4) fail("%s", usage);
   const bool is_metrics = strcmp(arguments[2], "metrics") == 0;
   if ((!is_metrics && strcmp(arguments[2], "features") != 0) || count > (is_metrics ? 6 : 7)) fail("%s", usage);
@@ -246,7 +183,7 @@ int main(int count, char **arguments) {
 
   void *context = zmq_ctx_new();
   require(context != NULL, "zmq_ctx_new");
-  void *socket = connect_and_await_subscription(
+  void *socket = connect_publisher(
       context, arguments[1], is_metrics ? METRICS_HIGH_WATER_MARK : FEATURES_HIGH_WATER_MARK);
 
   const uint64_t start_ns = monotonic_ns();
@@ -255,13 +192,24 @@ int main(int count, char **arguments) {
     send_event(socket, &ring[place]);
   send_event(socket, &last);
   const uint64_t end_ns = monotonic_ns();
-  zmq_close(socket);
-  zmq_ctx_term(context);
+  const double processor_seconds = (double)processor_us() * 1e-6;
+  if (!holds) {
+    zmq_close(socket);
+    zmq_ctx_term(context);
+  }
 
+  /* Whoever reads the line may tell at once. */
+  const sig_atomic_t before = stops;
   const double seconds = (double)(end_ns - start_ns) * 1e-9;
   printf("{\"sent\": %llu, \"bytes\": %llu, \"start_ns\": %llu, \"seconds\": %.6f, "
          "\"processor_seconds\": %.6f}\n",
          (unsigned long long)sent, (unsigned long long)sent_bytes,
-         (unsigned long long)start_ns, seconds, (double)processor_us() * 1e-6);
+         (unsigned long long)start_ns, seconds, processor_seconds);
+  if (holds) {
+    fflush(stdout);
+    hold(before);
+    zmq_close(socket);
+    zmq_ctx_term(context);
+  }
   return 0;
 }

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zmq
 
 from contestants import (
     LOAD,
+    LOAD_FRAMED,
+    RAW_READ,
     READY_S,
     RECEIVE_LOOP,
     RUN_S,
     STOP_S,
+    WIRE_BENCHMARK,
     Account,
     Child,
     Daemon,
@@ -24,29 +28,39 @@ from contestants import (
     Peer,
     Server,
     Sockets,
+    Surroundings,
     closing,
     subscriber,
 )
 
 #: The load's last event is for the model `end`, with an accuracy that opens an alert.
 LAST_EVENT = "metrics/end/"
-LAST_ALERT = "alert/end/"
 LAST_ASSESSMENT = "assessment/end/"
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is sent: the arguments of `load` after its endpoint, and the units that it is counted in."""
+    """What is sent: by which load, and the units that it is counted in."""
 
     kind: str
     count: int
     rows: int = 0
     columns: int = 0
+    is_framed: bool = False
+    datatype: str = "FP64"
+    #: Options of `load_framed`.
+    options: tuple[str, ...] = ()
+    #: The model of the last event. It alarms once, so a server that is fed again needs another.
+    end: str = "end"
 
-    @property
-    def arguments(self) -> list[str]:
+    def command(self, endpoint: str) -> list[str]:
+        start = [str(LOAD_FRAMED if self.is_framed else LOAD), endpoint, self.kind, str(self.count)]
         shape = [str(self.rows), str(self.columns)] if self.kind == "features" else []
-        return [self.kind, str(self.count), *shape]
+        if not self.is_framed:
+            return [*start, *shape, "hold"]
+        if shape:
+            shape = ["--rows", shape[0], "--columns", shape[1], "--type", self.datatype]
+        return [*start, *shape, "--end", self.end, "--hold", "1", *self.options]
 
     @property
     def units(self) -> int:
@@ -95,20 +109,38 @@ def endpoints(transport: str) -> Iterator[Endpoints]:
             yield Endpoints("tcp://127.0.0.1:0", "tcp://127.0.0.1:0", folder)
 
 
-def receive_loop(workload: Workload, transport: str) -> Outcome:
-    """libzmq's receive loop in C, which throws everything away."""
+@dataclass(frozen=True)
+class Receiver:
+    """A program that takes messages, counts them and forgets them: its command around the endpoint."""
+
+    name: str
+    before: Sequence[str | Path]
+
+    def command(self, endpoint: str) -> list[str | Path]:
+        return [*self.before, endpoint, LAST_EVENT]
+
+
+RAW = Receiver("raw read", [RAW_READ])
+C_LOOP = Receiver("receive loop", [RECEIVE_LOOP, "bind"])
+SWIFT_LOOP = Receiver("Swift loop", [WIRE_BENCHMARK, "loop"])
+SWIFT_PARSE = Receiver("Swift loop and parse", [WIRE_BENCHMARK, "parse"])
+
+
+def receive(
+    receiver: Receiver, workload: Workload, transport: str, surroundings: Surroundings | None = None
+) -> Outcome:
+    """A receiver alone, with nothing behind it."""
     with (
         endpoints(transport) as made,
-        closing(Child("receive loop", [RECEIVE_LOOP, "bind", made.ingest, LAST_EVENT])) as loop,
+        closing(Child(receiver.name, receiver.command(made.ingest), surroundings=surroundings)) as loop,
     ):
         ingest = loop.json_line(READY_S)["ready"]
-        with closing(Child("load", [LOAD, ingest, *workload.arguments])) as load:
+        with closing(Child("load", workload.command(ingest))) as load:
             result = loop.json_line(RUN_S)
-            sent = load.json_line(STOP_S)
-            load.wait()
+            sent = load_ended(load)
         loop.wait()
-    if result["messages"] != sent["sent"] or result["bytes"] != sent["bytes"]:
-        raise Failure(f"receive loop: {result} of {sent}")
+    if (result["messages"], result["bytes"], result.get("refused", 0)) != (sent["sent"], sent["bytes"], 0):
+        raise Failure(f"{receiver.name}: {result} of {sent}")
     seconds = (result["last_ns"] - sent["start_ns"]) * 1e-9
     return Outcome(workload.units, seconds, result["processor_seconds"])
 
@@ -116,12 +148,50 @@ def receive_loop(workload: Workload, transport: str) -> Outcome:
 ServerFactory = Callable[[Endpoints], Server]
 
 
-def daemon(binary: Path) -> ServerFactory:
-    return lambda made: Daemon(binary, made.ingest, made.output, made.folder)
+def daemon(binary: Path, surroundings: Surroundings | None = None) -> ServerFactory:
+    return lambda made: Daemon(binary, made.ingest, made.output, made.folder, surroundings)
 
 
 def peer() -> ServerFactory:
     return lambda made: Peer(made.ingest, made.output)
+
+
+class Serving:
+    """A server that runs, and loads that it is given, one after the other."""
+
+    def __init__(
+        self, context: Sockets, make: ServerFactory, transport: str, stack: contextlib.ExitStack
+    ) -> None:
+        self.server = make(stack.enter_context(endpoints(transport)))
+        stack.enter_context(closing(self.server.child))
+        self._context = context
+        self.sent = 0
+
+    def feed(self, workload: Workload) -> tuple[dict[str, Any], int]:
+        """What the load says, and the monotonic time at which the alert of its last event came back."""
+        with (
+            subscriber(self._context, self.server.output, f"alert/{workload.end}/") as alerts,
+            closing(Child("load", workload.command(self.server.ingest))) as load,
+        ):
+            handled_ns = await_alert(alerts, self.server, load)
+            sent = load_ended(load)
+        if sent["sent"] != workload.messages:
+            raise Failure(f"the load sent {sent} instead of {workload.messages} messages")
+        self.sent += workload.messages
+        return sent, handled_ns
+
+    def stop(self) -> Account:
+        """Nothing may be lost or refused, or the figures mean nothing."""
+        account = self.server.stop()
+        if account != Account(self.sent, 0, 0):
+            raise self.server.child.failure(f"{self.sent} messages sent, but {account}")
+        return account
+
+
+@contextlib.contextmanager
+def serving(context: Sockets, make: ServerFactory, transport: str = "ipc") -> Iterator[Serving]:
+    with contextlib.ExitStack() as stack:
+        yield Serving(context, make, transport, stack)
 
 
 def serve(
@@ -131,38 +201,39 @@ def serve(
 
     With assessments, a subscriber in C takes them all as well, and is counted but not waited for.
     """
-    with contextlib.ExitStack() as stack:
-        made = stack.enter_context(endpoints(transport))
-        server = make(made)
-        stack.enter_context(closing(server.child))
-        alerts = stack.enter_context(subscriber(context, server.output, LAST_ALERT))
+    with serving(context, make, transport) as run, contextlib.ExitStack() as stack:
         reader: Child | None = None
         if with_assessments:
-            arguments = ["connect", server.output, LAST_ASSESSMENT, "assessment/"]
+            arguments = ["connect", run.server.output, LAST_ASSESSMENT, "assessment/"]
             reader = stack.enter_context(closing(Child("reader", [RECEIVE_LOOP, *arguments])))
             reader.json_line(READY_S)
-        before = server.child.processor_seconds()
-        load = stack.enter_context(closing(Child("load", [LOAD, server.ingest, *workload.arguments])))
-        handled_ns = await_alert(alerts, server, load)
-        after = server.child.processor_seconds()
-        sent = load.json_line(STOP_S)
-        load.wait()
+        before = run.server.child.processor_seconds()
+        sent, handled_ns = run.feed(workload)
+        after = run.server.child.processor_seconds()
         assessments = count_assessments(reader) if reader else None
-        require_all(server.stop(), sent["sent"], workload, server.child)
+        run.stop()
     used = None if before is None or after is None else after - before
     return Outcome(workload.units, (handled_ns - sent["start_ns"]) * 1e-9, used, assessments)
 
 
+def load_ended(load: Child) -> dict[str, Any]:
+    """What the load says at its end; it has kept its connection until now."""
+    sent = load.json_line(STOP_S)
+    load.terminate()
+    load.wait()
+    return sent
+
+
 def await_alert(alerts: zmq.Socket[bytes], server: Server, load: Child) -> int:
     """The monotonic time at which the last event's alert arrived."""
-    until = time.monotonic() + RUN_S
+    until = time.monotonic() + RUN_S * server.child.patience
     while not alerts.poll(1000):
         if load.has_failed:
             raise load.failure("failed")
         if server.child.process.poll() is not None:
             raise server.child.failure("ended while under load")
         if time.monotonic() > until:
-            raise server.child.failure(f"no alert of the last event within {RUN_S:.0f} s")
+            raise server.child.failure("no alert of the last event in time")
     return time.monotonic_ns()
 
 
@@ -176,12 +247,3 @@ def count_assessments(reader: Child) -> int:
     reader.wait()
     count: int = result["messages"]
     return count
-
-
-def require_all(account: Account, sent: int, workload: Workload, server: Child) -> None:
-    """Nothing may be lost or refused, or the time means nothing."""
-    if (account.received, account.rejected, account.lost) != (sent, 0, 0) or sent != workload.messages:
-        raise server.failure(
-            f"{sent} events sent, {account.received} received, {account.rejected} rejected, "
-            f"{account.lost} missing by sequence number"
-        )

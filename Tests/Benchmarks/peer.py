@@ -2,9 +2,10 @@
 
 usage: peer.py INGEST OUTPUT
 
-Binds a SUB and an XPUB, prints one line of JSON when ready, serves until SIGTERM, then prints its
-account. What it leaves out makes it faster, not slower: deadlines between events, limits on models
-and sources, digests for ids, and every check of the input beyond what json and numpy do themselves.
+Binds a SUB and an XPUB, takes plain and framed events, prints one line of JSON when ready, serves until
+SIGTERM, then prints its account. What it leaves out makes it faster, not slower: deadlines between
+events, limits on models and sources, digests for ids, and every check of the input beyond what json and
+numpy do themselves.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import zmq
 
+from framed import MAGIC, Decoder, Event
 from rules import (
     Baseline,
     Breach,
@@ -29,8 +31,6 @@ from rules import (
     PerformanceMonitor,
     RetrainTrigger,
 )
-
-Event = dict[str, Any]
 
 IDLE_EVALUATION = dt.timedelta(hours=48)
 MESSAGES_PER_TURN = 256
@@ -98,7 +98,8 @@ class Peer:
         self.ingest.bind(ingest)
         self.subscriptions: tuple[str, ...] = ()
         self.models: dict[tuple[str, str], Model] = {}
-        self.sequences: dict[str, int] = {}
+        self.sequences: dict[tuple[str, int], int] = {}
+        self.framed = Decoder()
         self.received = self.rejected = self.gaps = self.published = 0
 
     # Sockets.
@@ -121,13 +122,16 @@ class Peer:
     def take_messages(self) -> None:
         for _ in range(MESSAGES_PER_TURN):
             try:
-                frames = self.ingest.recv_multipart(zmq.NOBLOCK)
+                topic = self.ingest.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            body = self.ingest.recv()
             self.received += 1
             try:
-                _, body = frames
-                self.handle(json.loads(body))
+                if body.startswith(MAGIC):
+                    self.handle(self.framed.receive(topic, body, self.ingest))
+                else:
+                    self.handle(plain(json.loads(body)))
             except (Refused, KeyError, TypeError, ValueError) as error:
                 self.rejected += 1
                 print(f"refused: {error}", file=sys.stderr)
@@ -147,7 +151,7 @@ class Peer:
             "id": id,
             "time": model.time.isoformat(),
             "subject": model.name,
-            "causationid": cause["id"],
+            "causationid": cause.name,
             "datacontenttype": "application/json",
             "data": data,
         }
@@ -162,21 +166,22 @@ class Peer:
     # Events.
 
     def handle(self, event: Event) -> None:
+        if event.kind in ("head", "bye"):
+            return
         self.account(event)
         model = self.model(event)
-        data = event["data"]
-        match event["type"]:
-            case "tidemark.metrics.v1":
-                self.take_metrics(model, event, data)
-            case "tidemark.features.v1":
-                self.take_features(model, event, data)
-            case "tidemark.baseline.v1":
-                self.take_baseline(model, data)
+        match event.kind:
+            case "metrics":
+                self.take_metrics(model, event)
+            case "features":
+                self.take_features(model, event)
+            case "baseline":
+                self.take_baseline(model, event.data)
             case kind:
                 raise Refused(f"unknown kind {kind}")
 
     def account(self, event: Event) -> None:
-        source, number = event["source"], int(event["sequence"])
+        source, number = (event.source, event.epoch), event.sequence
         last = self.sequences.get(source)
         if last is not None and number != last + 1:
             if number <= last:
@@ -185,8 +190,8 @@ class Peer:
         self.sequences[source] = number
 
     def model(self, event: Event) -> Model:
-        key = (event["subject"], event.get("modelversion", "-"))
-        time = dt.datetime.fromisoformat(event["time"])
+        key = (event.model, event.version)
+        time = event.time
         model = self.models.get(key)
         if model is None:
             model = self.models[key] = Model(*key, time, RetrainTrigger(time), time)
@@ -194,7 +199,8 @@ class Peer:
             model.time = time
         return model
 
-    def take_metrics(self, model: Model, event: Event, data: dict[str, Any]) -> None:
+    def take_metrics(self, model: Model, event: Event) -> None:
+        data = event.data
         accuracy, latency_ms = data.get("accuracy"), data.get("latency_ms")
         if accuracy is None and latency_ms is None:
             return
@@ -202,7 +208,7 @@ class Peer:
         monitor.observe(accuracy, latency_ms)
         topic = f"assessment/{model.name}/{model.version}/peer"
         if self.wanted(topic):
-            self.publish(topic, "assessment.performance", model, event, f"p-{event['id']}", monitor.report())
+            self.publish(topic, "assessment.performance", model, event, f"p-{event.name}", monitor.report())
         if accuracy is not None:
             self.judge(model, event, "accuracy", accuracy, monitor.accuracy_breach)
         if latency_ms is not None:
@@ -224,7 +230,8 @@ class Peer:
         if change:
             self.announce(model, event, monitor, kind, change, value, threshold, [])
 
-    def take_features(self, model: Model, event: Event, data: dict[str, Any]) -> None:
+    def take_features(self, model: Model, event: Event) -> None:
+        data = event.data
         if model.detector is None:
             raise Refused("no_baseline")
         rows = matrix(data)
@@ -238,7 +245,7 @@ class Peer:
         model.last_batch = model.time
         topic = f"assessment/{model.name}/{model.version}/peer"
         if self.wanted(topic):
-            self.publish(topic, "assessment.drift", model, event, f"d-{event['id']}", drift.report())
+            self.publish(topic, "assessment.drift", model, event, f"d-{event.name}", drift.report())
         change = model.alerts["drift"].observe(drift.count > 0, drift.severity, model.time)
         if change:
             threshold = model.detector.threshold
@@ -248,8 +255,9 @@ class Peer:
     def take_baseline(self, model: Model, data: dict[str, Any]) -> None:
         if data.get("accuracy") is not None:
             model.performance.baseline_accuracy = data["accuracy"]
-        features = data.get("features")
-        if features is not None:
+        # The plain encoding puts the matrix into an object of its own.
+        features = data.get("features", data)
+        if features.get("rows") is not None:
             rows = matrix(features)
             names = features.get("feature_names") or [f"feature_{index}" for index in range(rows.shape[1])]
             model.detector = DriftDetector(Baseline.of(names, rows))
@@ -260,7 +268,7 @@ class Peer:
         decision = model.trigger.evaluate(model.time, model.performance.accuracy_breach, drift)
         topic = f"assessment/{model.name}/{model.version}/peer"
         if self.wanted(topic):
-            self.publish(topic, "assessment.retrain", model, event, f"r-{event['id']}", decision.report())
+            self.publish(topic, "assessment.retrain", model, event, f"r-{event.name}", decision.report())
         if not decision.should_retrain:
             return
         id = f"rt-{model.name}-{model.version}-{model.trigger.decisions}"
@@ -325,9 +333,25 @@ def episode(model: Model, monitor: str, alert: Alert) -> str:
     return f"ep-{model.name}-{model.version}-{monitor}-{alert.ordinal}"
 
 
+def plain(event: dict[str, Any]) -> Event:
+    """A CloudEvents object."""
+    return Event(
+        event["type"].split(".")[1],
+        event["id"],
+        event["source"],
+        0,
+        int(event["sequence"]),
+        event["subject"],
+        event.get("modelversion", "-"),
+        dt.datetime.fromisoformat(event["time"]),
+        event["data"],
+    )
+
+
 def matrix(data: dict[str, Any]) -> Floats:
-    """Rows of numbers; null becomes NaN."""
-    return np.array(data["rows"], dtype=np.float64)
+    """Rows of numbers; null becomes NaN. A matrix that came as bytes stays where and as it is."""
+    rows = data["rows"]
+    return rows if isinstance(rows, np.ndarray) else np.array(rows, dtype=np.float64)
 
 
 def stop_signal() -> socket.socket:

@@ -9,33 +9,17 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common.h"
 
-enum { PATIENCE_S = 120, RECEIVE_HIGH_WATER_MARK = 1000, CONNECTED_HIGH_WATER_MARK = 10000 };
+enum { RECEIVE_HIGH_WATER_MARK = 1000, CONNECTED_HIGH_WATER_MARK = 10000 };
 
 static volatile sig_atomic_t stopped = 0;
 
 static void stop(int number) {
   (void)number;
   stopped = 1;
-}
-
-/* Connects and waits until the connection stands: the subscription is the first thing it carries. */
-static void connect_and_await_handshake(void *context, void *socket, const char *endpoint) {
-  require(zmq_socket_monitor(socket, "inproc://monitor", ZMQ_EVENT_HANDSHAKE_SUCCEEDED) == 0, "monitor");
-  void *monitor = zmq_socket(context, ZMQ_PAIR);
-  require(monitor != NULL, "zmq_socket");
-  set_option(monitor, ZMQ_LINGER, 0);
-  set_option(monitor, ZMQ_RCVTIMEO, 10000);
-  require(zmq_connect(monitor, "inproc://monitor") == 0, "zmq_connect");
-  require(zmq_connect(socket, endpoint) == 0, "zmq_connect");
-  char event[64];
-  require(zmq_recv(monitor, event, sizeof event, 0) >= 0, "waiting for the handshake");
-  zmq_socket_monitor(socket, NULL, 0);
-  zmq_close(monitor);
 }
 
 int main(int count, char **arguments) {

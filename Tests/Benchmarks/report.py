@@ -24,8 +24,9 @@ class Row:
 
     name: str
     transport: str
-    #: The row that is the limit, and the peer's; None where there is none to compare with.
+    #: The row that is the limit, the one below libzmq, and the peer's; None where there is none.
     limit: Row | None = None
+    floor: Row | None = None
     peer: Row | None = None
     #: Assessments an event gives, where a subscriber takes them.
     assessments_per_unit: int | None = None
@@ -45,11 +46,19 @@ class Row:
 
 
 def rate_table(rows: Sequence[Row], unit: str) -> list[str]:
-    lines = [
-        f"| transport | contestant | {unit}/s, median | lowest to highest | of the C loop | × the peer "
-        f"| processor ns/{unit.rstrip('s')} | lost |",
-        "|---|---|--:|--:|--:|--:|--:|---|",
+    has_floor = any(row.floor for row in rows)
+    titles = [
+        "transport",
+        "contestant",
+        f"{unit}/s, median",
+        "lowest to highest",
+        *(["of the raw read"] if has_floor else []),
+        "of the C loop",
+        "× the peer",
+        f"processor ns/{unit.rstrip('s')}",
+        "lost",
     ]
+    lines = table(titles, "ll" + "r" * (len(titles) - 3) + "l")
     for row in rows:
         if not row.outcomes:
             continue
@@ -58,13 +67,23 @@ def rate_table(rows: Sequence[Row], unit: str) -> list[str]:
             row.name,
             short(statistics.median(row.rates)),
             f"{short(min(row.rates))} to {short(max(row.rates))}",
+            *([ratio(row, row.floor, "{:.0%}")] if has_floor else []),
             ratio(row, row.limit, "{:.0%}"),
             ratio(row, row.peer, "{:.1f}"),
             processor(row),
             row.note,
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(line(cells))
     return lines
+
+
+def table(titles: Sequence[str], sides: str) -> list[str]:
+    """The head of a table; `sides` has an l or an r for each column."""
+    return [line(titles), f"|{'|'.join('---' if side == 'l' else '--:' for side in sides)}|"]
+
+
+def line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def ratio(row: Row, other: Row | None, form: str) -> str:
@@ -80,7 +99,7 @@ def processor(row: Row) -> str:
 
 
 def time_table(rounds: dict[str, list[float]], limit: str) -> list[str]:
-    lines = ["| work | ns/value, median | lowest to highest | × reading memory |", "|---|--:|--:|--:|"]
+    lines = table(["work", "ns/value, median", "lowest to highest", "× reading memory"], "lrrr")
     for name, times in rounds.items():
         multiple = statistics.median(a / b for a, b in zip(times, rounds[limit], strict=True))
         lines.append(

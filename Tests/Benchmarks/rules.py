@@ -179,6 +179,7 @@ class Baseline:
 
     @classmethod
     def of(cls, names: list[str], rows: Floats) -> Baseline:
+        rows = rows.astype(np.float64, copy=False)
         missing = np.count_nonzero(~np.isfinite(rows), axis=0)
         if missing.any():
             rows = np.where(np.isfinite(rows), rows, np.nan)
@@ -197,9 +198,10 @@ class DriftDetector:
         baseline = self.baseline
         if rows.ndim != 2 or rows.shape[1] != len(baseline.names):
             raise ValueError(f"the baseline has {len(baseline.names)} features, the batch has {rows.shape}")
-        means = rows.mean(0)
+        # Sums of 32-bit values are kept in 64, as the daemon keeps them.
+        means = rows.mean(0, dtype=np.float64)
         if not np.isfinite(means).all():
-            means = np.nanmean(np.where(np.isfinite(rows), rows, np.nan), 0)
+            means = np.nanmean(np.where(np.isfinite(rows), rows, np.nan), 0, dtype=np.float64)
         scores = np.abs(means - baseline.means) / (baseline.deviations + EPSILON)
         drifted = scores > self.threshold
         maximum = float(np.nanmax(scores))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compiles the load and the receive loop, then runs all benchmarks: less than five minutes, loopback only.
-#   bash Tests/Benchmarks/run.sh [--report FILE] [--rounds N] [--only metrics|features|rule] [--scale X] [--binary PATH]
+# Compiles the programs, then runs all benchmarks: less than twelve minutes, loopback only.
+#   bash Tests/Benchmarks/run.sh [--report FILE] [--rounds N] [--only SECTION …] [--scale X] [--binary PATH]
+#   bash Tests/Benchmarks/run.sh campaign [--report FILE] …     the counts of long runs: see campaign.py
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,10 +21,13 @@ else
   flags=(-lzmq)
 fi
 mkdir -p "$programs"
-for program in load receive_loop; do
-  "$compiler" -O2 -std=gnu11 -Wall -Wextra "$here/$program.c" -o "$programs/$program" "${flags[@]}" -lm ||
+compile=("$compiler" -O2 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra)
+for program in load load_framed receive_loop raw_read latency echo; do
+  "${compile[@]}" "$here/$program.c" -o "$programs/$program" "${flags[@]}" -lm ||
     die "$program.c does not compile; apt-get install libzmq3-dev"
 done
+"${compile[@]}" -shared -fPIC "$here/malloc_count.c" -o "$programs/malloc_count.so" ||
+  die "malloc_count.c does not compile"
 
 # The daemon and the kernels as the sources are now, not as they were built some day.
 command -v swift >/dev/null || die "no Swift toolchain"
@@ -42,4 +46,9 @@ if [ -z "$python" ]; then
   "$python" -c "$needs" || die "Python 3.11 or later is needed, with numpy and pyzmq"
 fi
 
-exec "$python" -B "$here/run.py" "$@"
+program=run.py
+if [ "${1:-}" = campaign ]; then
+  program=campaign.py
+  shift
+fi
+exec "$python" -B "$here/$program" "$@"

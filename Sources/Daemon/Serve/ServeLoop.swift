@@ -149,11 +149,12 @@ struct ServeLoop: ~Copyable {
     if case .tooManyFrames(let count) = receipt {
       throw Remark(.malformed, "\(count) frames, at most \(Multipart.maximumFrames) are taken")
     }
-    return try message.withFrames { (frames) throws(Remark) in try decoder.decode(frames) }
+    return try decoder.decode(message.frames)
   }
 
   /// Does what the engine asked for, in its order.
   private mutating func perform(at now: Timestamp) throws(ZeroMQError) {
+    if effects.isEmpty { return }
     for effect in effects {
       switch effect {
       case .account(let remark): account.enter(remark, at: now)
