@@ -81,6 +81,11 @@ package struct Socket<Kind: SocketKind>: ~Copyable {
   }
 }
 
+extension Socket where Kind == Subscriber {
+  /// Sets an option on a socket that is connected: a subscription, or taking one back.
+  package func set(_ option: SocketOption<Kind>) throws(ZeroMQError) { try option.set(on: handle) }
+}
+
 extension Socket where Kind: ReceivingKind {
   /// Receives one whole message into `message`, replacing what it held.
   ///

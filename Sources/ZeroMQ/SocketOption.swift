@@ -81,6 +81,11 @@ extension SocketOption where Kind == Subscriber {
   package static func subscribe(_ prefix: String) -> SocketOption {
     SocketOption(number: ZMQ_SUBSCRIBE, value: .bytes(Array(prefix.utf8)))
   }
+
+  /// ZMQ_UNSUBSCRIBE: takes one subscription to these bytes back.
+  package static func unsubscribe(_ prefix: String) -> SocketOption {
+    SocketOption(number: ZMQ_UNSUBSCRIBE, value: .bytes(Array(prefix.utf8)))
+  }
 }
 
 extension SocketOption where Kind == ExtendedPublisher {

@@ -5,11 +5,12 @@ package enum Golden {
   package static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Golden")
 
-  /// The messages of one version of the protocol, whose bytes and meaning are both written down.
-  package static func messages(_ version: String) throws -> [JSON] {
-    let protocolFolder = folder.deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("protocol/golden/\(version)/messages.ndjson")
-    return try Data(contentsOf: protocolFolder).split(separator: 0x0a).map { line in
+  /// The lines of one file of a version of the protocol: `messages`, whose bytes and meaning are both
+  /// written down, or `readers`, with what is lost of each stream.
+  package static func protocolLines(_ file: String, version: String) throws -> [JSON] {
+    let url = folder.deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("protocol/golden/\(version)/\(file).ndjson")
+    return try Data(contentsOf: url).split(separator: 0x0a).map { line in
       try JSONDecoder().decode(JSON.self, from: line)
     }
   }

@@ -78,7 +78,8 @@ struct Told: Equatable {
   @Test func everyIncomingMessageIsUnderstood() throws {
     var taken = 0
     var refused = 0
-    for message in try Golden.messages("1.0") where message["direction"].text == "in" {
+    for message in try Golden.protocolLines("messages", version: "1.0")
+    where message["direction"].text == "in" {
       let name = Comment(rawValue: message["name"].text ?? "?")
       let frames = Self.frames(message)
       if let reason = message["refused"].text {

@@ -99,7 +99,8 @@ struct BaselineTable {
     throw CSVProblem(line: 1, message: problem ?? "")
   }
 
-  private static func number(_ cell: String) -> Double? {
+  /// Empty, `NA`, `NaN` and `null` are missing; nil is no number.
+  static func number(_ cell: String) -> Double? {
     switch cell.lowercased() {
     case "", "na", "nan", "null": .nan
     default: Double(cell)

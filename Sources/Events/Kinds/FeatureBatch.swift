@@ -30,7 +30,7 @@ package struct FeatureBatch: Sendable {
 /// ``values``; that contract is what makes it `Sendable`.
 package struct Matrix: @unchecked Sendable {
   /// How one value is stored; little-endian.
-  package enum Format: Sendable {
+  package enum Format: Sendable, CaseIterable {
     case float64
     case float32
     case int64
