@@ -3,7 +3,7 @@
 # socket tests, and the acceptance tests against the real binary with real Python clients.
 #
 #   bash Tests/run.sh           all of it
-#   bash Tests/run.sh --quick   without the sanitizers, which build everything twice more
+#   bash Tests/run.sh --quick   without the sanitizers and fuzzers, which build everything thrice more
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
@@ -42,8 +42,13 @@ if [ -z "$QUICK" ]; then
     --filter 'ZeroMQTests|DaemonTests|WireTests|StatisticsTests'
 fi
 
-say "acceptance tests: the real binary, real pyzmq clients, kill -9"
+if [ -z "$QUICK" ]; then
+  say "fuzzing what decodes, one minute under AddressSanitizer"
+  bash Tests/Fuzz/run.sh
+fi
+
+say "acceptance tests: the real binary, real pyzmq clients, kill -9; and the Python client"
 swift build -c release --product tidemark
 TIDEMARK=$(swift build -c release --show-bin-path)/tidemark \
-  "$PYTHON" -m pytest -q -p no:cacheprovider Tests/Live
+  "$PYTHON" -m pytest -q -p no:cacheprovider Tests/Live Tests/Client
 say "all tests passed"
