@@ -3,6 +3,7 @@
 /// Memory grows with what is held, up to `capacity` values, so idle models stay small.
 package struct Ring<Element: Sendable>: Sendable {
   package let capacity: Int
+  private static var firstRoom: Int { 4 }
   private var storage: [Element] = []
   /// Where the oldest value stands once the ring is full.
   private var start = 0
@@ -17,6 +18,10 @@ package struct Ring<Element: Sendable>: Sendable {
 
   package mutating func append(_ element: Element) {
     guard storage.count == capacity else {
+      // Doubling, but never beyond what is to be held: an array by itself would take a quarter more.
+      if storage.count == storage.capacity {
+        storage.reserveCapacity(min(capacity, max(Self.firstRoom, 2 * storage.count)))
+      }
       storage.append(element)
       return
     }

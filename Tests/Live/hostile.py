@@ -33,7 +33,7 @@ class Served:
 
     def __init__(self, start: Start, folder: Path, context: Context) -> None:
         ends = {name: [f"ipc://{folder}/{name}", "tcp://127.0.0.1:0"] for name in ("ingest", "output")}
-        said = {"name": "watch", "sockets": ends}
+        said: dict[str, Any] = {"name": "watch", "sockets": ends}
         self.folder, self.context, self.start, self.configuration = folder, context, start, said
         self.expected: Counter[str] = Counter()
         self.signs = 0

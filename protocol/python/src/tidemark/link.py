@@ -18,6 +18,7 @@ from . import wire
 from .errors import ClosedError, TidemarkError
 from .outgoing import Baseline, Baselines, Numbers, Outgoing
 from .times import now_ns
+from .transport import connect
 
 # How callers and the thread share one ZeroMQ socket
 # --------------------------------------------------
@@ -93,7 +94,7 @@ class Link:
             self._socket = self._context.socket(zmq.XPUB)
             configure(self._socket)
             self._monitor = self._watch()
-            self._socket.connect(options.endpoint)
+            connect(self._socket, options.endpoint)
             self._descriptor = int(self._socket.getsockopt(zmq.FD))
         except BaseException:
             self._context.destroy(linger=0)

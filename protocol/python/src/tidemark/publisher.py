@@ -24,6 +24,7 @@ from .link import Link, LinkOptions, baseline_message
 from .outgoing import Baseline, Outgoing
 from .tables import Table, table
 from .times import Time, now_ns, to_ns
+from .transport import check_endpoint, set_transport
 
 INGEST = "tcp://127.0.0.1:7410"
 #: What the daemon takes unless it is configured otherwise: bytes of one frame, and of a whole message.
@@ -88,8 +89,7 @@ class Publisher:
         frame_bytes: int = FRAME_BYTES,
         message_bytes: int = MESSAGE_BYTES,
     ) -> None:
-        if not endpoint.startswith(("tcp://", "ipc://")):
-            raise ValueError(f"endpoint {endpoint!r} is neither tcp:// nor ipc://")
+        check_endpoint(endpoint)
         if queue < 1 or queue_bytes < 1:
             raise ValueError("queue and queue_bytes are at least 1")
         if not 0.01 <= head_interval <= 3600:
@@ -360,18 +360,6 @@ def new_epoch() -> int:
     with _epochs:
         _last_epoch = max(now_ns(), _last_epoch + 1)
         return _last_epoch
-
-
-def set_transport(socket: zmq.Socket[Any], endpoint: str) -> None:
-    """What all sockets here have: keep-alive in place of heartbeats, and a reconnect that backs off."""
-    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 30)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 10)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
-    socket.setsockopt(zmq.RECONNECT_IVL, 100)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
-    if "[" in endpoint:  # not always: a name such as localhost would then mean its IPv6 address only
-        socket.setsockopt(zmq.IPV6, 1)
 
 
 _open: weakref.WeakSet[Publisher] = weakref.WeakSet()

@@ -29,6 +29,9 @@ _MOST_INTERVAL_MS = 3_600_000
 def prefixes(kinds: Sequence[str], model: Optional[str], version: Optional[str]) -> list[bytes]:
     """What to subscribe to, `head/` last: whoever hears a head then has the other subscriptions in force.
 
+    libzmq keeps that order on a connection that stands; on a new one it sends prefixes in the order of their bytes,
+    where `status/` alone comes after `head/`.
+
     ValueError for a kind that is none, or a version without a model. `status` is of all models.
     """
     if not kinds:

@@ -15,8 +15,8 @@ import zmq
 
 from .errors import ClosedError, ForkError, WireError
 from .events import Item
-from .publisher import set_transport
 from .reader import Reader
+from .transport import check_endpoint, connect, set_transport
 
 OUTPUT = "tcp://127.0.0.1:7411"
 #: A frame above this is no output; the connection is cut and made again.
@@ -178,8 +178,7 @@ class Subscriber:
 
 def configure(socket: zmq.Socket[Any], endpoint: str, queue: int, reader: Reader) -> None:
     """Options, the subscriptions that a reader wants, and the connection."""
-    if not endpoint.startswith(("tcp://", "ipc://")):
-        raise ValueError(f"endpoint {endpoint!r} is neither tcp:// nor ipc://")
+    check_endpoint(endpoint)
     if queue < 1:
         raise ValueError("queue is at least 1")
     set_transport(socket, endpoint)
@@ -188,7 +187,7 @@ def configure(socket: zmq.Socket[Any], endpoint: str, queue: int, reader: Reader
     socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_FRAME)
     for prefix in reader.prefixes:
         socket.setsockopt(zmq.SUBSCRIBE, prefix)
-    socket.connect(endpoint)
+    connect(socket, endpoint)
 
 
 def wait_ms(now: float, *ends: Optional[float]) -> Optional[int]:
