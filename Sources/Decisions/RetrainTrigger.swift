@@ -24,14 +24,6 @@ package struct RetrainTrigger: Sendable {
   /// When the time rule can lead to a decision.
   package var timeRuleDue: Timestamp { lastRetrain.advanced(by: period) }
 
-  /// Whether any rule has a reason; without one, ``evaluate(at:accuracyBreach:drift:)`` changes nothing.
-  package func hasReason(at time: Timestamp, accuracyBreach: Breach?, drift: RetrainEvidence.Drift?) -> Bool {
-    let evidence = RetrainEvidence(
-      accuracyBreach: accuracyBreach, drift: drift, sinceLastRetrain: lastRetrain.duration(to: time))
-    for rule in RetrainRuleCatalog.rules where rule.judge(evidence, by: policy) != nil { return true }
-    return false
-  }
-
   /// Asks every rule. A decision to retrain sets the clock to `time` and counts as the next ordinal.
   package mutating func evaluate(
     at time: Timestamp, accuracyBreach: Breach?, drift: RetrainEvidence.Drift?

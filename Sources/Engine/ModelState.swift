@@ -183,9 +183,10 @@ struct ModelState: Sendable {
   private mutating func evaluate(
     drift: RetrainEvidence.Drift?, _ occasion: some Occasion, _ reporting: Bool, _ effects: inout [Effect]
   ) {
-    // Most evaluations come to nothing, and then nobody but a reader of assessments wants their figures.
+    // Without evidence the time rule alone can decide, and not before it is due; then nobody but a reader of
+    // assessments wants the figures.
     let breach = performance.accuracyBreach
-    guard reporting || trigger.hasReason(at: modelTime, accuracyBreach: breach, drift: drift) else { return }
+    guard reporting || breach != nil || drift != nil || modelTime >= due else { return }
     let assessment = trigger.evaluate(
       at: modelTime, accuracyBreach: breach, drift: drift)
     if reporting { publish(.retrain(assessment), occasion, &effects) }

@@ -122,6 +122,9 @@ package struct MonitoringEngine: Sendable {
     _ event: Event, of source: Int, into effects: inout [Effect]
   ) throws(Remark) {
     do throws(Remark) {
+      guard event.body.isSign else {
+        return try ledgers[source].enter(event.header, at: now, start: accountedFrom, into: &effects)
+      }
       switch event.body {
       case .head(let head):
         try ledgers[source].enter(
@@ -129,8 +132,7 @@ package struct MonitoringEngine: Sendable {
       case .bye(let head):
         try ledgers[source].enter(
           head, isEnd: true, event.header, at: now, start: accountedFrom, into: &effects)
-      default:
-        try ledgers[source].enter(event.header, at: now, start: accountedFrom, into: &effects)
+      default: break
       }
     } catch {
       throw Remark(error.reason, "\(event.header.source) \(event.header.id): \(error.detail)")

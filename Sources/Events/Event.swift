@@ -9,6 +9,16 @@ package struct Event: Sendable {
   }
 }
 
+extension EventBody {
+  /// Whether it is a head or bye: a sign of life, which takes no number.
+  package var isSign: Bool {
+    switch self {
+    case .head, .bye: true
+    default: false
+    }
+  }
+}
+
 /// What every event bears, whatever its kind (CloudEvents 1.0 context attributes).
 package struct EventHeader: Sendable {
   package var origin: Origin

@@ -58,7 +58,8 @@ package struct Multipart: ~Copyable {
     while true {
       // Past the last slot every frame goes into the last one, so that draining holds one frame.
       let slot = slots + min(received, Self.maximumFrames - 1)
-      guard zmq_msg_recv(slot, handle, flags) >= 0 else {
+      let size = zmq_msg_recv(slot, handle, flags)
+      guard size >= 0 else {
         switch tidemark_zmq_errno() {
         case EINTR: continue
         // A message is readable whole or not at all, so this can only be before the first frame.
@@ -67,8 +68,9 @@ package struct Multipart: ~Copyable {
         }
       }
       // Neither moves while the slot is not received into again.
+      // What is received is cut to an int in the result alone.
       views[min(received, Self.maximumFrames - 1)] = UnsafeRawBufferPointer(
-        start: zmq_msg_data(slot), count: zmq_msg_size(slot))
+        start: zmq_msg_data(slot), count: size < CInt.max ? Int(size) : zmq_msg_size(slot))
       received += 1
       guard zmq_msg_more(slot) != 0 else { break }
     }

@@ -133,7 +133,7 @@ struct ServeLoop: ~Copyable {
       if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
       do throws(Remark) {
         let event = try decode(receipt)
-        if event.isSign { account.countHead() } else { account.countReceived() }
+        if event.body.isSign { account.countHead() } else { account.countReceived() }
         engine.handle(event, at: now, into: &effects)
       } catch {
         account.countReceived()
@@ -161,16 +161,6 @@ struct ServeLoop: ~Copyable {
       case .publish(let publication):
         if try output.publish(publication, at: now) { account.countPublished(publication.output) }
       }
-    }
-  }
-}
-
-extension Event {
-  /// Whether it is a sign of life, which takes no number.
-  fileprivate var isSign: Bool {
-    switch body {
-    case .head, .bye: true
-    default: false
     }
   }
 }

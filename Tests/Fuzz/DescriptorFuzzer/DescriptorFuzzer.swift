@@ -28,7 +28,8 @@ private func fuzzDescriptor(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt 
   topic.withUnsafeBytes { topic in
     header.bytes.withUnsafeBytes { header in
       let empty = UnsafeRawBufferPointer(start: nil, count: 0)
-      let frames = [topic, header, UnsafeRawBufferPointer(descriptor)] + Array(repeating: empty, count: tensors)
+      let frames =
+        [topic, header, UnsafeRawBufferPointer(descriptor)] + Array(repeating: empty, count: tensors)
       frames.withUnsafeBufferPointer { frames in
         do throws(Remark) { _ = try decoder.decode(frames) } catch {}
       }

@@ -14,7 +14,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any, Optional, SupportsFloat
 
 import zmq
 
@@ -122,13 +122,13 @@ class Publisher:
     def metrics(
         self,
         model: str,
-        values: Optional[Mapping[str, Optional[float]]] = None,
+        values: Optional[Mapping[str, Optional[SupportsFloat]]] = None,
         *,
         version: Optional[str] = None,
         time: Optional[Time] = None,
-        accuracy: Optional[float] = None,
-        latency_ms: Optional[float] = None,
-        **others: Optional[float],
+        accuracy: Optional[SupportsFloat] = None,
+        latency_ms: Optional[SupportsFloat] = None,
+        **others: Optional[SupportsFloat],
     ) -> bool:
         """Publishes one measurement: `accuracy`, `latency_ms` (milliseconds), and any other metric by its name.
 
@@ -138,7 +138,7 @@ class Publisher:
 
         ValueError or TypeError for what the wire cannot carry, such as a value that is no number.
         """
-        measured: dict[str, Optional[float]] = {}
+        measured: dict[str, Optional[SupportsFloat]] = {}
         if accuracy is not None:
             measured["accuracy"] = accuracy
         if latency_ms is not None:
@@ -189,8 +189,8 @@ class Publisher:
         self,
         model: str,
         *,
-        accuracy: Optional[float] = None,
-        latency_ms: Optional[float] = None,
+        accuracy: Optional[SupportsFloat] = None,
+        latency_ms: Optional[SupportsFloat] = None,
         features: Any = None,
         names: Optional[Iterable[str]] = None,
         version: Optional[str] = None,
@@ -205,8 +205,9 @@ class Publisher:
         values = [
             (name, number(name, value, finite=True))
             for name, value in (("accuracy", accuracy), ("latency_ms", latency_ms))
-            if value is not None and value == value
+            if value is not None
         ]
+        values = [(name, value) for name, value in values if value == value]
         # One tensor less than there may be: there must be room for values, also for those of an earlier call.
         batch = None if features is None else table(features, names, most=wire.MAX_TENSORS - 1)
         if batch is None and not values:
@@ -331,7 +332,7 @@ class Publisher:
         return made
 
 
-def number(name: str, value: Optional[float], *, finite: bool = False) -> float:
+def number(name: str, value: Optional[SupportsFloat], *, finite: bool = False) -> float:
     """A metric as a double; None as NaN. TypeError for text and whatever else is no number."""
     if value is None:
         return float("nan")
