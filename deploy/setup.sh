@@ -11,7 +11,7 @@ fail() {
   exit 1
 }
 
-# The Debian packages: libzmq and its headers, and what makes virtual environments.
+# The Debian packages: libzmq and its headers, and what makes virtual environments. The tests add theirs.
 DEBIAN_PACKAGES=(libzmq3-dev python3 python3-venv)
 
 install_packages() {

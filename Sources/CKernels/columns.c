@@ -44,7 +44,7 @@ INLINE int all_zero(const lanes *v) {
 }
 
 /* Folds `rows` (1 to TILE_ROWS) rows of LANES columns. `row_stride` is in elements. */
-INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
+INLINE void fold_tile(const char *values, size_t rows, size_t row_stride,
                       double *count, double *mean, double *m2, double *min, double *max) {
   const lanes zero = {0};
   /* The tile's mean is taken from its first row, so that a constant column has its constant as mean,
@@ -52,7 +52,7 @@ INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
   const lanes first = LOAD(values), from = (lanes)((mask)first & ((first - first) == zero));
   lanes sum = zero, probe = zero, low = LOAD(min), high = LOAD(max);
   for (size_t r = 0; r < rows; r++) {
-    lanes x = LOAD(values + r * row_stride);
+    lanes x = LOAD(values + r * row_stride * sizeof(double));
     sum += x - from;
     /* x - x is 0 for a finite x and NaN for NaN and infinities. */
     probe += x - x;
@@ -65,14 +65,14 @@ INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
     n = zero + (double)rows;
     tile_mean = from + sum / (double)rows;
     for (size_t r = 0; r < rows; r++) {
-      lanes distance = LOAD(values + r * row_stride) - tile_mean;
+      lanes distance = LOAD(values + r * row_stride * sizeof(double)) - tile_mean;
       squares += distance * distance;
     }
   } else {
     /* Something is missing: the same again under masks. */
     n = zero, sum = zero, low = LOAD(min), high = LOAD(max);
     for (size_t r = 0; r < rows; r++) {
-      lanes x = LOAD(values + r * row_stride);
+      lanes x = LOAD(values + r * row_stride * sizeof(double));
       mask present = (x - x) == zero;
       sum += (lanes)((mask)(x - from) & present);
       n += (lanes)((mask)(zero + 1.0) & present);
@@ -81,7 +81,7 @@ INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
     }
     tile_mean = from + sum / SELECT(n > zero, n, zero + 1.0);
     for (size_t r = 0; r < rows; r++) {
-      lanes x = LOAD(values + r * row_stride);
+      lanes x = LOAD(values + r * row_stride * sizeof(double));
       mask present = (x - x) == zero;
       lanes distance = (lanes)((mask)(x - tile_mean) & present);
       squares += distance * distance;
@@ -100,35 +100,36 @@ INLINE void fold_tile(const double *values, size_t rows, size_t row_stride,
 }
 
 /* The columns beyond the last whole block: copied into a block whose other lanes are zero. */
-INLINE void fold_remainder(const double *values, size_t rows, size_t row_stride, size_t width,
+INLINE void fold_remainder(const char *values, size_t rows, size_t row_stride, size_t width,
                            double *count, double *mean, double *m2, double *min, double *max) {
   double block[TILE_ROWS * LANES] = {0}, state[5][LANES] = {0};
   double *arrays[5] = {count, mean, m2, min, max};
-  for (size_t r = 0; r < rows; r++) memcpy(block + r * LANES, values + r * row_stride, width * sizeof(double));
+  for (size_t r = 0; r < rows; r++) 
+    memcpy(block + r * LANES, values + r * row_stride * sizeof(double), width * sizeof(double));
   for (size_t a = 0; a < 5; a++) memcpy(state[a], arrays[a], width * sizeof(double));
-  fold_tile(block, rows, LANES, state[0], state[1], state[2], state[3], state[4]);
+  fold_tile((const char *)block, rows, LANES, state[0], state[1], state[2], state[3], state[4]);
   for (size_t a = 0; a < 5; a++) memcpy(arrays[a], state[a], width * sizeof(double));
 }
 
 WIDEST
-void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
+void tidemark_fold_columns(const void *values, size_t rows, size_t columns,
                            tidemark_moments moments) {
   const size_t whole = columns - columns % LANES;
   for (size_t first = 0; first < rows; first += TILE_ROWS) {
     const size_t height = rows - first < TILE_ROWS ? rows - first : TILE_ROWS;
-    const double *tile = values + first * columns;
+    const char *tile = (const char *)values + first * columns * sizeof(double);
     if (height == TILE_ROWS) {
       /* A constant height lets the compiler unroll and keep the tile in registers. */
       for (size_t c = 0; c < whole; c += LANES)
-        fold_tile(tile + c, TILE_ROWS, columns, moments.count + c, moments.mean + c,
+        fold_tile(tile + c * sizeof(double), TILE_ROWS, columns, moments.count + c, moments.mean + c,
                   moments.m2 + c, moments.min + c, moments.max + c);
     } else {
       for (size_t c = 0; c < whole; c += LANES)
-        fold_tile(tile + c, height, columns, moments.count + c, moments.mean + c,
+        fold_tile(tile + c * sizeof(double), height, columns, moments.count + c, moments.mean + c,
                   moments.m2 + c, moments.min + c, moments.max + c);
     }
     if (whole < columns)
-      fold_remainder(tile + whole, height, columns, columns - whole, moments.count + whole,
+      fold_remainder(tile + whole * sizeof(double), height, columns, columns - whole, moments.count + whole,
                      moments.mean + whole, moments.m2 + whole, moments.min + whole,
                      moments.max + whole);
   }

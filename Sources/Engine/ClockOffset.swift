@@ -30,7 +30,9 @@ struct ClockOffset: Sendable {
   mutating func observe(sentAt: Timestamp, arrival: Timestamp) -> Bool {
     let difference = sentAt.nanoseconds(to: arrival)
     if arrival >= windowEnd {
-      (previous, current) = (current, difference)
+      // A window that nothing was heard in says nothing.
+      let isRecent = arrival < windowEnd.advanced(byNanoseconds: Self.window)
+      (previous, current) = (isRecent ? current : .max, difference)
       windowEnd = arrival.advanced(byNanoseconds: Self.window)
     } else {
       current = min(current, difference)

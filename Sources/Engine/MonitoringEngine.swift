@@ -55,7 +55,7 @@ package struct MonitoringEngine: Sendable {
         try enter(event, of: route.source, into: &effects)
         try apply(event, by: route, into: &effects)
       } catch {
-        ledgers[route.source].countRejected()
+        if !event.body.isSign { ledgers[route.source].countRejected() }
         throw error
       }
     } catch {
@@ -143,10 +143,13 @@ package struct MonitoringEngine: Sendable {
     guard ledgers.count >= settings.limits.sources else { return }
     if now >= nextSourcePurge {
       let now = now
+      let before = ledgers.count
       ledgers.removeAll { $0.lastHeard.duration(to: now) >= Self.sourceMemory }
-      ledgerIndex = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.source, $0) })
-      routes = RouteTable()
-      accountedFrom = now
+      if ledgers.count < before {
+        ledgerIndex = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.source, $0) })
+        routes = RouteTable()
+        accountedFrom = now
+      }
       nextSourcePurge = now.advanced(by: Self.sourcePurgeInterval)
     }
     guard ledgers.count < settings.limits.sources else {

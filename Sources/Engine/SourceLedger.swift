@@ -18,6 +18,10 @@ struct SourceLedger: Sendable {
   private(set) var counts = SourceReport.Counts()
   private(set) var clock = ClockOffset()
   private var position: SequenceNumber?
+  /// When the epoch in force was last heard of.
+  private var lastInForce = Timestamp.min
+  /// Where a higher epoch stood when a lower one took over from it: if it was not dead, it goes on from there.
+  private var displaced: SequenceNumber?
   private var headInterval: Duration?
   private var hasEnded = false
   private var recent = RecentIDs()
@@ -53,7 +57,7 @@ struct SourceLedger: Sendable {
   ) throws(Remark) {
     counts.received &+= 1
     guard let sequence = header.sequence else {
-      lastHeard = arrival
+      (lastHeard, hasEnded) = (arrival, false)
       guard recent.insert(header.id) else {
         counts.duplicate &+= 1
         throw Remark(.duplicate, "this id was among the last")
@@ -63,13 +67,22 @@ struct SourceLedger: Sendable {
       return
     }
     // What a steady stream does: the next number of the same epoch.
-    if let last = position, last.epoch == sequence.epoch, sequence.number == last.number &+ 1 {
+    if let last = position, last.epoch == sequence.epoch, sequence.number > 0,
+      sequence.number - 1 == last.number
+    {
       position = sequence
     } else {
-      let reached = try reached(in: sequence, header, at: arrival, start: start, into: &effects)
+      let reached: UInt64?
+      do throws(Remark) {
+        reached = try self.reached(
+          in: sequence, header, isEnd: false, at: arrival, start: start, into: &effects)
+      } catch {
+        counts.stale &+= 1
+        throw error
+      }
       if let reached, sequence.number <= reached {
         counts.duplicate &+= 1
-        lastHeard = arrival
+        (lastHeard, lastInForce, hasEnded) = (arrival, arrival, false)
         throw Remark(.duplicate, "sequence \(sequence.number), already at \(reached)")
       }
       position = sequence
@@ -88,7 +101,7 @@ struct SourceLedger: Sendable {
     into effects: inout [Effect]
   ) throws(Remark) {
     guard let last = header.sequence else { return }
-    let reached = try reached(in: last, header, at: arrival, start: start, into: &effects)
+    let reached = try reached(in: last, header, isEnd: isEnd, at: arrival, start: start, into: &effects)
     if let reached, last.number > reached {
       note(missing: last.number - reached, before: "the head at \(last.number)", into: &effects)
     }
@@ -100,8 +113,7 @@ struct SourceLedger: Sendable {
   }
 
   private mutating func heard(_ header: EventHeader, at arrival: Timestamp, into effects: inout [Effect]) {
-    lastHeard = arrival
-    hasEnded = false
+    (lastHeard, lastInForce, hasEnded) = (arrival, arrival, false)
     if let resolution = rivalry.heardInForce(at: arrival) { publish(resolution, header, arrival, &effects) }
     guard let sentAt = header.sentAt, clock.observe(sentAt: sentAt, arrival: arrival) else { return }
     let seconds = clock.offset?.secondsValue ?? 0
@@ -112,15 +124,16 @@ struct SourceLedger: Sendable {
   ///
   /// - Throws: `staleEpoch`.
   private mutating func reached(
-    in sequence: SequenceNumber, _ header: EventHeader, at arrival: Timestamp, start: Timestamp,
+    in sequence: SequenceNumber, _ header: EventHeader, isEnd: Bool, at arrival: Timestamp, start: Timestamp,
     into effects: inout [Effect]
   ) throws(Remark) -> UInt64? {
     guard let last = position else {
       return sequence.epoch > UInt64(clamping: start.nanoseconds) ? 0 : nil
     }
     if sequence.epoch == last.epoch { return last.number }
-    guard sequence.epoch > last.epoch || lastHeard.duration(to: arrival) >= Self.staleEpochSilence else {
-      counts.stale &+= 1
+    // The end of an older process says nothing against a newer one that is quiet.
+    let isSilent = !isEnd && lastInForce.duration(to: arrival) >= Self.staleEpochSilence
+    guard sequence.epoch > last.epoch || isSilent else {
       if let transition = rivalry.heardStale(at: arrival) { publish(transition, header, arrival, &effects) }
       throw Remark(.staleEpoch, "epoch \(sequence.epoch), \(last.epoch) is in force")
     }
@@ -128,8 +141,15 @@ struct SourceLedger: Sendable {
     counts.dropped = 0
     clock = ClockOffset()
     effects.append(.account(Remark(.restarted)))
-    // A higher epoch began after the one that was heard before it, a lower one at some other time.
-    return sequence.epoch > last.epoch ? 0 : nil
+    guard sequence.epoch > last.epoch else {
+      // It began at some other time than the one that was heard before it.
+      displaced = last
+      return nil
+    }
+    defer { displaced = nil }
+    guard let displaced, displaced.epoch == sequence.epoch else { return 0 }
+    if let transition = rivalry.returned(at: arrival) { publish(transition, header, arrival, &effects) }
+    return displaced.number
   }
 
   private mutating func note(
@@ -139,7 +159,7 @@ struct SourceLedger: Sendable {
     let (sum, overflow) = counts.lost.addingReportingOverflow(missing)
     counts.lost = overflow ? .max : sum
     effects.append(
-      .account(Remark(.gap, count: Int(clamping: missing), "\(missing) missing before \(place())")))
+      .account(Remark(.gap, count: missing, "\(missing) missing before \(place())")))
   }
 
   private func publish(
@@ -181,12 +201,16 @@ struct RecentIDs: Sendable {
 }
 
 /// Tells two processes under one source name from a restart: epochs that alternate for
-/// ``SourceLedger/staleEpochSilence`` or longer are an alert; one that was heard no more for as long resolves it.
+/// ``SourceLedger/staleEpochSilence`` or longer are an alert; one that was heard no more for as long resolves
+/// it. Processes that are slower than that take turns instead of being refused: then two returns are the alert,
+/// and a minute of one alone resolves it.
 struct EpochRivalry: Sendable {
   private var since: Timestamp?
   private var lastStale = Timestamp.min
   private var wasHeardBetween = false
   private var alternations = 0
+  /// Times that an epoch came back which a lower one had taken over from.
+  private var returns = 0
   private var policy = AlertPolicy()
 
   /// A message of the older epoch, while the newer one is in force.
@@ -202,12 +226,24 @@ struct EpochRivalry: Sendable {
     return policy.observe(Self.finding(overlap, isViolated: true), at: now)
   }
 
+  /// An epoch came back that had been silent long enough for a lower one to be taken.
+  mutating func returned(at now: Timestamp) -> AlertTransition? {
+    returns += 1
+    let start = since ?? now
+    (since, lastStale) = (start, now)
+    guard returns >= 2 else { return nil }
+    return policy.observe(Self.finding(start.duration(to: now), isViolated: true), at: now)
+  }
+
+  /// How long no other epoch may be heard until the rivalry is over.
+  private var calm: Duration { returns > 0 ? .seconds(60) : SourceLedger.staleEpochSilence }
+
   /// A message of the epoch in force.
   mutating func heardInForce(at now: Timestamp) -> AlertTransition? {
     guard let since else { return nil }
     wasHeardBetween = true
-    guard lastStale.duration(to: now) > SourceLedger.staleEpochSilence else { return nil }
-    self.since = nil
+    guard lastStale.duration(to: now) > calm else { return nil }
+    (self.since, returns) = (nil, 0)
     return policy.observe(Self.finding(since.duration(to: lastStale), isViolated: false), at: now)
   }
 

@@ -72,11 +72,11 @@ package enum Reason: String, CaseIterable, Sendable {
 package struct Remark: Error, Equatable, Sendable, CustomStringConvertible {
   package var reason: Reason
   /// Events, except for `gap`: messages that are missing.
-  package var count: Int
+  package var count: UInt64
   /// What exactly, with both figures where two disagree. Holds no secret and at most a few names.
   package var detail: String
 
-  package init(_ reason: Reason, count: Int = 1, _ detail: String = "") {
+  package init(_ reason: Reason, count: UInt64 = 1, _ detail: String = "") {
     self.reason = reason
     self.count = count
     self.detail = detail.isEmpty ? detail : Self.printable(detail)

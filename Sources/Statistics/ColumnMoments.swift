@@ -40,7 +40,7 @@ package struct ColumnMoments: Sendable, Equatable {
   }
 
   /// Folds in rows of a row-major matrix of this many columns; the memory need not be aligned.
-  package mutating func fold(_ values: UnsafePointer<Double>, rows count: Int) {
+  package mutating func fold(_ values: UnsafeRawPointer, rows count: Int) {
     state.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
       tidemark_fold_columns(
@@ -60,7 +60,7 @@ package struct ColumnMoments: Sendable, Equatable {
     let stride = columns * format.size
     precondition(values.count % stride == 0)
     if format == .float64 {
-      return fold(base.assumingMemoryBound(to: Double.self), rows: values.count / stride)
+      return fold(base, rows: values.count / stride)
     }
     // A multiple of the kernel's tile of 8 rows, so that the result is that of one call.
     let tile = 8

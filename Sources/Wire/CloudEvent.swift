@@ -132,6 +132,7 @@ struct CloudEvent {
       throw Remark(.malformed, "an id of \(id.utf8.count) bytes, at most \(WireLimits.idBytes) are taken")
     }
     guard type != nil else { throw Remark(.malformed, "no type") }
+    guard sequence != 0 else { throw Remark(.malformed, "sequence 0: numbers begin with 1") }
     let origin = try origins.value(topicBytes, (source, subject, modelVersion)) { () throws(Remark) in
       try self.origin(topic)
     }

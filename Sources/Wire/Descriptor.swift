@@ -89,7 +89,7 @@ final class Descriptor: Sendable {
       } else if key.equals("feature_names") {
         names = try reader.readNull() ? nil : Self.readNames(&reader)
       } else if key.equals("dropped") {
-        dropped = try reader.readCount("dropped")
+        dropped = try reader.readNull() ? nil : reader.readCount("dropped")
       } else if key.equals("interval_ms") {
         interval = try reader.readNull() ? nil : reader.readCount("interval_ms")
       } else {

@@ -50,6 +50,8 @@ package struct FramedDecoder {
     }
     guard header.epoch > 0 else { throw Remark(.malformed, "epoch 0") }
     let topic = frames[0]
+    // Before it is looked up: libzmq lets in more than anyone wants to hash.
+    guard topic.count <= WireLimits.topicBytes else { throw Topic.tooLong(topic.count) }
     let address = try addresses.value(for: topic) { () throws(Remark) in try Self.address(topic) }
     let sequence = SequenceNumber(epoch: header.epoch, number: header.number)
     var event = Event(
@@ -151,14 +153,14 @@ package struct FramedDecoder {
     return descriptor
   }
 
-  private mutating func head(_ kind: FramedHeader.Kind, _ frames: Frames) throws(Remark) -> EventBody {
+  private func head(_ kind: FramedHeader.Kind, _ frames: Frames) throws(Remark) -> EventBody {
     guard frames.count == 3 else {
       throw Remark(.malformed, "a \(kind.word) of \(frames.count) frames, want 3")
     }
     // Its count of drops changes, so it would only push others out of the table.
     let frame = frames[2]
     guard frame.count <= WireLimits.headBytes else {
-      throw Remark(.tooLarge, "a head of \(frame.count) bytes")
+      throw Remark(.tooLarge, "a head of \(frame.count) bytes, at most \(WireLimits.headBytes) are taken")
     }
     let descriptor = try Descriptor(parsing: frame)
     guard let dropped = descriptor.dropped else { throw Remark(.malformed, "a \(kind.word) without dropped") }

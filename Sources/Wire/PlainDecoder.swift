@@ -26,6 +26,7 @@ package struct PlainDecoder {
       throw Remark(.tooLarge, "\(size) bytes, at most \(limits.frameBytes) a frame are taken")
     }
     var parts = Topic()
+    if let topic, topic.count > WireLimits.topicBytes { throw Topic.tooLong(topic.count) }
     if let topic { parts = try topics.value(for: topic) { () throws(Remark) in try Topic(parsing: topic) } }
     guard body.first == UInt8(ascii: "{") else { throw Remark(.malformed, "the body is no JSON object") }
 

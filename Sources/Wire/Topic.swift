@@ -14,10 +14,14 @@ struct Topic {
 
   init() {}
 
+  static func tooLong(_ count: Int) -> Remark {
+    Remark(.malformed, "a topic of \(count) bytes, at most \(WireLimits.topicBytes) are taken")
+  }
+
   /// - Throws: `malformed` for more than four parts, more than 200 bytes, or no UTF-8.
   init(parsing bytes: UnsafeRawBufferPointer) throws(Remark) {
     guard bytes.count <= WireLimits.topicBytes else {
-      throw Remark(.malformed, "a topic of \(bytes.count) bytes, at most \(WireLimits.topicBytes) are taken")
+      throw Self.tooLong(bytes.count)
     }
     var parts: [String?] = []
     var start = 0

@@ -25,13 +25,15 @@ package struct WireLimits: Sendable, Equatable {
   package static let descriptorBytes = 4 << 20
   package static let headBytes = 4_096
   /// Topics, and origins of events, kept to be shared by the events that repeat them: three times the
-  /// default limit on models. 40 bytes each empty, with its text and names about 300: 10 MiB.
+  /// default limit on models. There are three such tables; each has 1.3 MiB when empty and, with its keys,
+  /// names and objects, at most about 600 bytes an entry: 20 MiB.
   static let internedOrigins = 32_768
   /// Lists of feature names kept likewise, at most 64 KiB of text each, which with its strings is about
   /// 350 KiB: 22 MiB.
   static let internedNameLists = 64
   static let internedNameListBytes = 64 << 10
-  /// The last descriptor of each topic is kept beside it when it has at most these bytes: 8 MiB for all.
+  /// The last descriptor of each topic is kept beside it when it has at most these bytes; parsed it has
+  /// about 1 KiB, shared by the topics that repeat it: 40 MiB when every topic has one of its own.
   static let topicDescriptorBytes = 256
   /// Descriptors kept, of at most 1 MiB each and 8 MiB together, which with their strings is about 48 MiB.
   static let internedDescriptors = 1_024

@@ -30,7 +30,7 @@ import Testing
 
   private static let head = EventBody.head(Head(dropped: 2, interval: .seconds(1)))
 
-  private func lost(_ effects: [Effect]) -> [Int] {
+  private func lost(_ effects: [Effect]) -> [UInt64] {
     effects.compactMap {
       if case .account(let remark) = $0, remark.reason == .gap { remark.count } else { nil }
     }
@@ -105,10 +105,18 @@ import Testing
     }
     #expect(send(&engine, 1, 100, 100) == [])
     #expect(send(&engine, 2, 90, 101) == [], "one that waited in a queue is no clock")
-    // The window in which the good offset was seen is over after two minutes at most.
-    #expect(send(&engine, 3, 210, 230) == [])
-    #expect(send(&engine, 4, 280, 300) == [.clockSkew])
-    #expect(send(&engine, 5, 281, 301) == [], "told already")
+    #expect(send(&engine, 3, 145, 165) == [], "the window before this one had a good offset")
+    #expect(send(&engine, 4, 210, 230) == [.clockSkew])
+    #expect(send(&engine, 5, 211, 231) == [], "told already")
+  }
+
+  @Test func anOffsetOfLongAgoIsForgotten() {
+    var engine = Self.engine()
+    _ = engine.handle(Self.event(.accuracy(1), 1, sentAt: 200, time: 200), at: .test(100))
+    #expect(engine.sourceReports.first?.clockOffset == .seconds(-100))
+    let later = Self.event(.accuracy(1), 2, sentAt: 300, time: 300)
+    #expect(engine.handle(later, at: .test(300)).reasons == [])
+    #expect(engine.sourceReports.first?.clockOffset == .zero)
   }
 
   @Test func aClockFarAheadIsNotBelieved() {
@@ -160,6 +168,45 @@ import Testing
     for step in 0..<20 { send(Self.epoch + 6, 31 + Double(step)) }
     #expect(transitions.count == 2)
     #expect(try #require(engine.sourceReports.first).counts.stale > 5)
+  }
+
+  /// A rolling restart: the older process says goodbye while the newer one is quiet.
+  @Test func theEndOfAnOlderProcessChangesNothing() throws {
+    var engine = Self.engine()
+    _ = engine.handle(Self.event(.accuracy(1), 7), at: .test(3))
+    for number in 1...10 {
+      _ = engine.handle(Self.event(.accuracy(1), UInt64(number), epoch: Self.epoch + 1), at: .test(4))
+    }
+    #expect(engine.handle(Self.event(.bye(Head()), 7), at: .test(10)).reasons == [.staleEpoch])
+    let next = Self.event(.accuracy(1), 11, epoch: Self.epoch + 1)
+    #expect(engine.handle(next, at: .test(11)).reasons == [])
+    let counts = try #require(engine.sourceReports.first).counts
+    #expect(counts.rejected == 0 && counts.stale == 0 && counts.restarts == 1, "a bye is no event")
+  }
+
+  /// Two slow processes take turns: nothing is lost or evaluated twice, and it is an alert all the same.
+  @Test func processesThatTakeTurnsLoseNothing() throws {
+    var engine = Self.engine()
+    var reasons: [Reason] = []
+    var changes: [AlertTransition.Change] = []
+    for turn in 0..<6 {
+      for (place, epoch) in [Self.epoch + 1, Self.epoch].enumerated() {
+        let at = 10 + Double(turn) * 10 + Double(place) * 5
+        let event = Self.event(.accuracy(1), UInt64(turn) + 1, epoch: epoch)
+        let effects = engine.handle(event, at: .test(at))
+        reasons += effects.reasons
+        for case .alert(let transition) in effects.outputs { changes.append(transition.change) }
+      }
+    }
+    #expect(!reasons.contains(.gap) && !reasons.contains(.duplicate))
+    #expect(changes == [.opened])
+    for second in 0..<70 {
+      let event = Self.event(.accuracy(1), UInt64(second) + 7, epoch: Self.epoch + 1)
+      for case .alert(let transition) in engine.handle(event, at: .test(75 + Double(second))).outputs {
+        changes.append(transition.change)
+      }
+    }
+    #expect(changes == [.opened, .resolved])
   }
 
   // MARK: Assessments on demand

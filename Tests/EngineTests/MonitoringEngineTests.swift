@@ -222,7 +222,7 @@ import Testing
     var engine = MonitoringEngine(settings: EngineSettings())
     _ = sequenced(&engine, 0, 1, at: 0)
     let event = Event.test("x", nil, .accuracy(1), sequence: .init(epoch: 0, number: 100))
-    let counts = engine.handle(event, at: .test(0)).compactMap { effect -> Int? in
+    let counts = engine.handle(event, at: .test(0)).compactMap { effect -> UInt64? in
       if case .account(let remark) = effect { remark.count } else { nil }
     }
     #expect(counts == [98])

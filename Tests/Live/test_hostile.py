@@ -332,7 +332,7 @@ def test_after_the_last_number_all_are_duplicates(served: Served, epoch: int) ->
         served.send(measured("last", epoch, again), "duplicate")
     served.signs += 1
     served.send(sign("head", "last", epoch, TOP, dropped=0, interval_ms=TOP))
-    for sequence, reason in ((TOP, "duplicate"), (0, "duplicate"), (1, "duplicate"), (TOP + 1, "malformed")):
+    for sequence, reason in ((TOP, "duplicate"), (0, "malformed"), (1, "duplicate"), (TOP + 1, "malformed")):
         made = events.metrics("m", None, {"accuracy": 1.0}, source="last", sequence=str(sequence), epoch=str(epoch))
         served.send([b"metrics/m/-/last", json.dumps(made).encode()], reason)
     assert sources_with(served.context, served.daemon, "last")["last"]["sequence"] == str(TOP)

@@ -23,7 +23,7 @@ typedef struct {
    running ones (Chan, Golub, LeVeque 1983), so that neither a large mean nor an outlier in the
    first row costs digits. Column blocks are held in vector registers; on x86-64 Linux the widest
    that the processor has is chosen at run time. */
-void tidemark_fold_columns(const double *values, size_t rows, size_t columns,
+void tidemark_fold_columns(const void *values, size_t rows, size_t columns,
                            tidemark_moments moments);
 
 /* How values are stored, little-endian. A bool is one byte: 0 counts as 0, all else as 1. */

@@ -137,7 +137,7 @@ private struct Tally {
   private var decisions = 0
 
   mutating func enter(_ remark: Remark) {
-    reasons[remark.reason] = (reasons[remark.reason] ?? 0).addingSaturating(UInt64(remark.count))
+    reasons[remark.reason] = (reasons[remark.reason] ?? 0).addingSaturating(remark.count)
     if remark.reason.isRefusal { rejected += 1 }
   }
 

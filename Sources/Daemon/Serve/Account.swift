@@ -37,11 +37,13 @@ struct Account {
     }
   }
 
-  mutating func enter(_ remark: Remark, at now: Timestamp) {
+  /// - Parameter isOfSign: whether it is about a head or bye, which are no events: refused ones are counted by
+  ///   reason alone.
+  mutating func enter(_ remark: Remark, isOfSign: Bool = false, at now: Timestamp) {
     let index = remark.reason.index
     // A gap is what a peer says it is, so sums saturate.
-    counts[index] = counts[index].addingSaturating(UInt64(remark.count))
-    if remark.reason.isRefusal { rejected += 1 }
+    counts[index] = counts[index].addingSaturating(remark.count)
+    if remark.reason.isRefusal && !isOfSign { rejected += 1 }
     guard !remark.detail.isEmpty else { return }
     guard now >= quietUntil[index] else {
       heldBack[index] += 1

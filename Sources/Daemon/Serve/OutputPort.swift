@@ -9,6 +9,10 @@ import ZeroMQ
 struct OutputPort: ~Copyable {
   static let headInterval = Duration.seconds(1)
   static let sourcesInterval = Duration.seconds(10)
+  /// New subscriptions are answered at once, but not more often than this: whoever subscribes again and
+  /// again makes work for everybody who reads the same. 4,096 sources are 16 messages of 77 KiB.
+  static let headSpacing = Duration.milliseconds(100)
+  static let sourcesSpacing = Duration.seconds(1)
   /// Subscriptions taken in one turn.
   private static let subscriptionsPerTurn = 256
 
@@ -21,6 +25,9 @@ struct OutputPort: ~Copyable {
   private var header = [UInt8](repeating: 0, count: FramedHeader.size)
   private var nextHead: Timestamp
   private var nextSources: Timestamp
+  /// When one may be sent again.
+  private var headAllowed: Timestamp
+  private var sourcesAllowed: Timestamp
   private let since: Timestamp
   /// As bound.
   let endpoints: [Endpoint]
@@ -46,7 +53,7 @@ struct OutputPort: ~Copyable {
     let epoch = UInt64(clamping: now.nanoseconds)
     durable = Numbering(source: encoder.name, epoch: epoch)
     live = Numbering(source: encoder.liveName, epoch: epoch)
-    (since, nextHead, nextSources) = (now, now, now)
+    (since, nextHead, nextSources, headAllowed, sourcesAllowed) = (now, now, now, now, now)
   }
 
   func add(to poller: inout Poller) { _ = poller.add(socket) }
@@ -78,8 +85,10 @@ struct OutputPort: ~Copyable {
       guard try socket.receive(into: &message) == .message else { return }
       let isNew = message.withFrame(0) { subscriptions.apply($0) }
       guard isNew else { continue }
-      nextHead = now
-      if message.withFrame(0, { Self.mayCover($0, .status) }) { nextSources = now }
+      nextHead = min(nextHead, max(now, headAllowed))
+      if message.withFrame(0, { Self.mayCover($0, .status) }) {
+        nextSources = min(nextSources, max(now, sourcesAllowed))
+      }
     }
   }
 
@@ -108,6 +117,7 @@ struct OutputPort: ~Copyable {
   mutating func sendHeads(at now: Timestamp) throws(ZeroMQError) {
     guard now >= nextHead, subscriptions.mayWant(FramedHeader.Kind.head.word) else { return }
     nextHead = now.advanced(by: Self.headInterval)
+    headAllowed = now.advanced(by: Self.headSpacing)
     // XPUB does not say what it drops.
     let body = Array(
       #"{"dropped":0,"interval_ms":\#(Self.headInterval.clampedNanoseconds / 1_000_000)}"#.utf8)
@@ -124,6 +134,7 @@ struct OutputPort: ~Copyable {
     _ reports: [SourceReport], received: UInt64, rejected: UInt64, at now: Timestamp
   ) throws(ZeroMQError) {
     nextSources = now.advanced(by: Self.sourcesInterval)
+    sourcesAllowed = now.advanced(by: Self.sourcesSpacing)
     let size = PublicationEncoder.sourcesPerMessage
     let parts = max(1, (reports.count + size - 1) / size)
     for part in 1...parts {

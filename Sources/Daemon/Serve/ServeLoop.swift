@@ -131,15 +131,17 @@ struct ServeLoop: ~Copyable {
       guard receipt != .nothing else { return }
       let now = clock.now
       if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
+      var isSign = false
       do throws(Remark) {
         let event = try decode(receipt)
-        if event.body.isSign { account.countHead() } else { account.countReceived() }
+        isSign = event.body.isSign
+        if isSign { account.countHead() } else { account.countReceived() }
         engine.handle(event, at: now, into: &effects)
       } catch {
         account.countReceived()
         account.enter(error, at: now)
       }
-      try perform(at: now)
+      try perform(at: now, isOfSign: isSign)
       end = end ?? now.advanced(by: Self.turn)
       if stop.isRequested || now >= end! { return }
     }
@@ -153,11 +155,11 @@ struct ServeLoop: ~Copyable {
   }
 
   /// Does what the engine asked for, in its order.
-  private mutating func perform(at now: Timestamp) throws(ZeroMQError) {
+  private mutating func perform(at now: Timestamp, isOfSign: Bool = false) throws(ZeroMQError) {
     if effects.isEmpty { return }
     for effect in effects {
       switch effect {
-      case .account(let remark): account.enter(remark, at: now)
+      case .account(let remark): account.enter(remark, isOfSign: isOfSign, at: now)
       case .publish(let publication):
         if try output.publish(publication, at: now) { account.countPublished(publication.output) }
       }
