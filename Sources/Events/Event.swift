@@ -3,7 +3,7 @@ package struct Event: Sendable {
   package var header: EventHeader
   package var body: EventBody
 
-  package init(header: EventHeader, body: EventBody) {
+  @inlinable package init(header: EventHeader, body: EventBody) {
     self.header = header
     self.body = body
   }
@@ -21,7 +21,7 @@ extension EventBody {
 
 /// What every event bears, whatever its kind (CloudEvents 1.0 context attributes).
 package struct EventHeader: Sendable {
-  package var origin: Origin
+  package let origin: Origin
   /// When it happened, in the producer's words; nil means on arrival.
   package var time: Timestamp?
   /// When it left the producer, by the producer's clock.
@@ -32,14 +32,14 @@ package struct EventHeader: Sendable {
   /// W3C trace context, handed on to what this event causes.
   package var traceParent: String?
   /// Nil for one that its number names; every event passes by value, and this keeps it small.
-  private var textID: String?
+  @usableFromInline let textID: String?
 
   /// - Parameter id: one of the kind `numbered` is the sequence number.
   package init(
     id: EventID, origin: Origin, time: Timestamp? = nil, sentAt: Timestamp? = nil,
     sequence: SequenceNumber? = nil, traceParent: String? = nil
   ) {
-    if case .text(let text) = id { textID = text }
+    if case .text(let text) = id { textID = text } else { textID = nil }
     self.origin = origin
     self.time = time
     self.sentAt = sentAt
@@ -51,6 +51,17 @@ package struct EventHeader: Sendable {
   package var id: EventID {
     textID.map(EventID.text) ?? .numbered(sequence ?? SequenceNumber(epoch: 0, number: 0))
   }
+  /// A header whose event is named by its number.
+  @inlinable package init(
+    origin: Origin, sequence: SequenceNumber, time: Timestamp?, sentAt: Timestamp?
+  ) {
+    (textID, traceParent) = (nil, nil)
+    self.origin = origin
+    self.sequence = sequence
+    self.time = time
+    self.sentAt = sentAt
+  }
+
   package var source: SourceName { origin.source }
   package var model: ModelKey { origin.model }
 }
@@ -96,7 +107,7 @@ package struct SequenceNumber: Hashable, Sendable {
   /// From 1, one more for each message.
   package var number: UInt64
 
-  package init(epoch: UInt64, number: UInt64) {
+  @inlinable package init(epoch: UInt64, number: UInt64) {
     self.epoch = epoch
     self.number = number
   }

@@ -17,6 +17,8 @@ package struct FramedDecoder {
     let origin: Origin
     var descriptorBytes: [UInt8] = []
     var descriptor: Descriptor?
+    /// How to read metrics of that descriptor; nil for other kinds.
+    var metrics: MetricsLayout?
 
     init(kind: FramedHeader.Kind?, origin: Origin) {
       self.kind = kind
@@ -54,6 +56,13 @@ package struct FramedDecoder {
     guard topic.count <= WireLimits.topicBytes else { throw Topic.tooLong(topic.count) }
     let address = try addresses.value(for: topic) { () throws(Remark) in try Self.address(topic) }
     let sequence = SequenceNumber(epoch: header.epoch, number: header.number)
+    if let metrics = steadyMetrics(header, frames, address) {
+      return Event(
+        header: EventHeader(
+          origin: address.origin, sequence: sequence, time: Self.timestamp(header.eventTime),
+          sentAt: Self.timestamp(header.sendTime)),
+        body: .metrics(metrics))
+    }
     var event = Event(
       header: EventHeader(
         id: .numbered(sequence), origin: address.origin, time: Self.timestamp(header.eventTime),
@@ -90,6 +99,21 @@ package struct FramedDecoder {
     }
     return event
   }
+
+  /// What a stream of metrics says again and again, read without a second look at its descriptor; nil for
+  /// everything else, and whenever anything is out of the ordinary.
+  private func steadyMetrics(_ header: FramedHeader, _ frames: Frames, _ address: Address) -> Metrics? {
+    guard let layout = address.metrics, frames.count == 4, address.kind == .metrics,
+      header.kind == FramedHeader.Kind.metrics.rawValue, header.descriptorEncoding == 1,
+      !header.flags.contains(.tombstone), header.number > header.previous,
+      frames[3].count == layout.byteCount, frames[2].hasSameBytes(as: address.descriptorBytes),
+      frames[2].count + layout.byteCount + Self.overhead <= min(limits.frameBytes, limits.messageBytes)
+    else { return nil }
+    return layout.read(frames[3])
+  }
+
+  /// Topic and header at their longest.
+  private static let overhead = WireLimits.topicBytes + FramedHeader.size
 
   private static func timestamp(_ nanoseconds: Int64) -> Timestamp? {
     nanoseconds == 0 ? nil : Timestamp(nanoseconds: nanoseconds)
@@ -149,6 +173,7 @@ package struct FramedDecoder {
     let descriptor = try descriptors.value(for: frame) { () throws(Remark) in try Descriptor(parsing: frame) }
     if frame.count <= WireLimits.topicDescriptorBytes {
       (address.descriptor, address.descriptorBytes) = (descriptor, Array(frame))
+      address.metrics = address.origin.model.name.text == "-" ? nil : MetricsLayout(descriptor)
     }
     return descriptor
   }
@@ -309,6 +334,30 @@ package struct FramedDecoder {
     guard let value = place.map({ format.value(at: $0, of: frame) }), !value.isNaN else { return nil }
     guard value.isFinite else { throw Remark(.malformed, "\(name) is not finite") }
     return value
+  }
+}
+
+/// Where in one tensor the metrics stand that somebody reads.
+private struct MetricsLayout {
+  private let format: Matrix.Format
+  private let accuracy: Int?
+  private let latency: Int?
+  let byteCount: Int
+
+  /// Nil unless the descriptor is a right one of metrics.
+  init?(_ descriptor: Descriptor) {
+    guard descriptor.hasTensors, descriptor.tensors.count == 1, let places = descriptor.metrics,
+      let tensor = descriptor.tensors.first, tensor.role == .values, tensor.rank == 1,
+      tensor.rows == places.count, case .numeric(let format) = tensor.datatype
+    else { return nil }
+    (self.format, accuracy, latency) = (format, places.accuracy, places.latency)
+    byteCount = tensor.elements * format.size
+  }
+
+  func read(_ frame: UnsafeRawBufferPointer) -> Metrics {
+    Metrics(
+      accuracy: accuracy.map { format.value(at: $0, of: frame) },
+      latencyMilliseconds: latency.map { format.value(at: $0, of: frame) })
   }
 }
 

@@ -36,7 +36,7 @@ class Events:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._framed = [case for transport in ("ipc", "tcp") for case in self._framed_cases(transport)]
-        self._framed.append(self._under_libzmq())
+        self._framed += [case for transport in ("ipc", "tcp") for case in self._under_libzmq(transport)]
         self._plain = [case for transport in ("ipc", "tcp") for case in self._plain_cases(transport)]
         self._plain += self._with_assessments()
 
@@ -86,10 +86,16 @@ class Events:
             case.row.limit = cases[1].row if place > 1 else None
         return cases
 
-    def _under_libzmq(self) -> Case:
-        first = self._framed[0].row
-        row = Row("tidemark serve, libzmq's own sender", "ipc", self._framed[1].row, first)
-        return self._daemon(row, self._metrics(1_000_000, is_framed=True))
+    def _under_libzmq(self, transport: str) -> list[Case]:
+        """The same with libzmq on both sides, as between a serving process and the daemon."""
+        limit = Row("receive loop in C, libzmq's own sender", transport)
+        parse = Row("receive loop in Swift, and parsing, libzmq's own sender", transport, limit)
+        ours = Row("tidemark serve, libzmq's own sender", transport, limit)
+        return [
+            self._receiver(limit, C_LOOP, self._metrics(1_000_000, is_framed=True)),
+            self._receiver(parse, SWIFT_PARSE, self._metrics(1_000_000, is_framed=True)),
+            self._daemon(ours, self._metrics(1_000_000, is_framed=True)),
+        ]
 
     def _plain_cases(self, transport: str) -> list[Case]:
         limit = Row("receive loop in C", transport)

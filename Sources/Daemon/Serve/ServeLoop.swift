@@ -141,7 +141,7 @@ struct ServeLoop: ~Copyable {
         account.countReceived()
         account.enter(error, at: now)
       }
-      try perform(at: now, isOfSign: isSign)
+      if !effects.isEmpty { try perform(at: now, isOfSign: isSign) }
       end = end ?? now.advanced(by: Self.turn)
       if stop.isRequested || now >= end! { return }
     }
@@ -156,7 +156,6 @@ struct ServeLoop: ~Copyable {
 
   /// Does what the engine asked for, in its order.
   private mutating func perform(at now: Timestamp, isOfSign: Bool = false) throws(ZeroMQError) {
-    if effects.isEmpty { return }
     for effect in effects {
       switch effect {
       case .account(let remark): account.enter(remark, isOfSign: isOfSign, at: now)

@@ -5,7 +5,7 @@ package struct Metrics: Sendable, Equatable {
   /// Milliseconds; nil when absent, null or not finite.
   package var latencyMilliseconds: Double?
 
-  package init(accuracy: Double? = nil, latencyMilliseconds: Double? = nil) {
+  @inlinable package init(accuracy: Double? = nil, latencyMilliseconds: Double? = nil) {
     self.accuracy = accuracy.flatMap { $0.isFinite ? $0 : nil }
     self.latencyMilliseconds = latencyMilliseconds.flatMap { $0.isFinite ? $0 : nil }
   }
