@@ -65,11 +65,12 @@ class Campaign:
     binary: Path
     publishers: int
     models: int
+    transport: str
 
     def run(self, events: int, rate: float, *options: str, seconds: float = 0) -> Result:
         """All publishers, each with `events` at `rate`, into one daemon until all was handled."""
         with contextlib.ExitStack() as stack:
-            made = stack.enter_context(endpoints("ipc"))
+            made = stack.enter_context(endpoints(self.transport))
             server = daemon(self.binary)(made)
             stack.enter_context(closing(server.child))
             alerts = stack.enter_context(subscriber(self.context, server.output, "alert/end-"))
@@ -136,43 +137,49 @@ def require_exact(result: Result, may_lose: bool) -> None:
 def campaign(options: argparse.Namespace, binary: Path) -> str:
     context: Sockets = zmq.Context()
     circumstances = report.circumstances(binary, command())
-    runs = Campaign(context, binary, options.publishers, options.models)
+    results = {
+        transport: both(options, Campaign(context, binary, options.publishers, options.models, transport))
+        for transport in options.transport
+    }
+    context.destroy(linger=0)
+    return "\n".join(page(options, circumstances, results)) + "\n"
 
-    say(f"the maximum with {options.publishers} publishers")
+
+def both(options: argparse.Namespace, runs: Campaign) -> dict[str, Result]:
+    """The steady run at a share of the maximum, and the overload."""
+    say(f"{runs.transport}: the maximum with {options.publishers} publishers")
     most = runs.run(MAXIMUM_EVENTS, 0)
     require_exact(most, may_lose=False)
-    maximum = most.rate
-    share = options.share * maximum
+    share = options.share * most.rate
     expected = options.messages / share
-    say(f"{options.messages:,} messages at {short(share)}/s: {expected:.0f} s")
+    say(f"{runs.transport}: {options.messages:,} messages at {short(share)}/s: {expected:.0f} s")
     steady = runs.run(
         options.messages // options.publishers, share / options.publishers, "--heads", "1", seconds=expected
     )
     require_exact(steady, may_lose=False)
-    asked = options.overload * maximum
-    say(f"{options.seconds} s of {short(asked)}/s")
+    asked = options.overload * most.rate
+    say(f"{runs.transport}: {options.seconds} s of {short(asked)}/s")
     each = asked / options.publishers
     flood = runs.run(round(each * options.seconds), each, "--drop", "1", seconds=options.seconds)
     require_exact(flood, may_lose=True)
-    context.destroy(linger=0)
-    return "\n".join(page(options, circumstances, maximum, {"steady": steady, "flood": flood})) + "\n"
+    return {"most": most, "steady": steady, "flood": flood}
 
 
 def page(
-    options: argparse.Namespace, circumstances: list[str], maximum: float, results: dict[str, Result]
+    options: argparse.Namespace, circumstances: list[str], results: dict[str, dict[str, Result]]
 ) -> list[str]:
     lines = [
         "# Counts of long runs",
         "",
         *circumstances,
         f"- {options.publishers} publishers, each a process with a source, an epoch and a connection of its "
-        f"own; {options.models} models; framed metrics events over ipc; seed {SEED}",
-        f"- The daemon's maximum with these publishers: {short(maximum)} events/s",
+        f"own; {options.models} models; framed metrics events; seed {SEED}",
         "- Exact, or there would be no table: messages asked for = received (those rejected among them) + "
         "gap, and the gap is what the publishers dropped",
         "",
     ]
     titles = [
+        "transport",
         "run",
         "events/s asked for",
         "seconds",
@@ -185,12 +192,17 @@ def page(
         "duplicate",
         "peak resident, MB",
     ]
-    lines += table(titles, "l" + "r" * (len(titles) - 1))
+    lines += table(titles, "ll" + "r" * (len(titles) - 2))
     names = {
+        "most": "the maximum, waiting when full",
         "steady": f"{options.share:g} × the maximum, waiting when full",
         "flood": f"{options.overload:g} × the maximum, dropping when full",
     }
-    return lines + [line([names[key], *cells(result)]) for key, result in results.items()]
+    return lines + [
+        line([transport, names[key], *cells(result)])
+        for transport, runs in results.items()
+        for key, result in runs.items()
+    ]
 
 
 def cells(result: Result) -> list[str]:
@@ -221,6 +233,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--overload", type=float, default=10, help="times the maximum (default 10)")
     parser.add_argument("--publishers", type=int, default=8, help="processes that publish (default 8)")
     parser.add_argument("--models", type=int, default=100, help="models of their events (default 100)")
+    parser.add_argument(
+        "--transport", nargs="+", choices=("ipc", "tcp"), default=["ipc", "tcp"], help="default: both"
+    )
     parser.add_argument(
         "--binary", type=Path, help="the daemon (default TIDEMARK, else .build/release/tidemark)"
     )

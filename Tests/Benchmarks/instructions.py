@@ -98,7 +98,30 @@ class Instructions:
                 lines.append(line(["", f"all of {name}", "", f"{own:,.0f}"]))
             for name, inclusive, own in cost.functions:
                 lines.append(line(["", f"`{name}`", f"{inclusive:,.0f}", f"{own:,.0f}"]))
-        return lines
+        return lines + self._where_the_rest_goes()
+
+    def _where_the_rest_goes(self) -> list[str]:
+        """What the daemon does beyond the C loop, in words; nothing when a part has another name by now."""
+        costs = {cost.name: cost for cost in self._costs}
+        ours, loop = costs.get("tidemark serve"), costs.get("receive loop in C")
+        if ours is None or loop is None:
+            return []
+        parts = {name: inclusive for name, inclusive, _ in ours.functions}
+        wanted = ["ServeLoop.decode(_:)", "MonitoringEngine.handle(_:at:into:)", "Multipart.receive(from:flags:)"]
+        if not all(part in parts for part in wanted):
+            return []
+        decode, engine, receive = (parts[part] for part in wanted)
+        bare = {name: inclusive for name, inclusive, _ in loop.functions}.get("zmq_msg_recv", 0)
+        beyond = ours.total - loop.total
+        rest = beyond - decode - engine - (receive - bare)
+        return [
+            "",
+            f"Beyond the C loop the daemon takes {beyond:,.0f} instructions an event: {decode:,.0f} to decode it, "
+            f"{engine:,.0f} in the engine (the source's account, the model's monitors and deadlines), "
+            f"{receive - bare:,.0f} to note where four frames stand, {rest:,.0f} for its clock, its turns, its polls "
+            "and the alerts. All are on the thread that also calls libzmq, which is why a sender that costs "
+            "nothing shows them and one that is libzmq's own shows fewer.",
+        ]
 
 
 def _valgrind(file: Path) -> tuple[str, ...]:

@@ -113,7 +113,8 @@ struct ServeLoop: ~Copyable {
 
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    guard let due = [engine.nextDeadline, output.nextDue].compactMap(\.self).min() else { return nil }
+    let due = min(engine.nextDeadline ?? .max, output.nextDue ?? .max)
+    guard due != .max else { return nil }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
     return Int(max(0, min(nanoseconds, 3_600_000_000_000)) / 1_000_000) + 1
   }
