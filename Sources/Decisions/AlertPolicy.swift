@@ -12,9 +12,14 @@ package struct AlertPolicy: Sendable, Equatable {
   }
 
   private var state = State.inactive
-  private var openings: UInt64 = 0
+  private(set) var openings: UInt64 = 0
 
   package init() {}
+
+  init(openings: UInt64, openEpisode: Episode?) {
+    self.openings = openings
+    state = openEpisode.map(State.firing) ?? .inactive
+  }
 
   /// The episode that is open now.
   package var openEpisode: Episode? {

@@ -18,6 +18,25 @@ package struct RetrainPolicy: Sendable, Equatable {
   package var driftSeverityWeights = SeverityWeights()
   /// Without a feature batch for this long, metrics and deadlines alone make the trigger evaluate.
   package var idleEvaluation = Duration.seconds(48 * 3600)
+  package var life = RetrainLifePolicy()
+
+  package init() {}
+}
+
+/// How long each step in the life of a decision may take, on the arrival clock.
+package struct RetrainLifePolicy: Sendable, Equatable {
+  /// Unclaimed, it is sent again after this, twice this, four times this, ….
+  package var acknowledgeWithin = Duration.seconds(60)
+  /// Unclaimed for this long, it expires.
+  package var expiresAfter = Duration.seconds(24 * 3600)
+  /// Claimed and not started for this long, the attempt has failed.
+  package var startWithin = Duration.seconds(15 * 60)
+  /// How long a retrain usually takes; after three times as much the attempt has failed.
+  package var duration = Duration.seconds(2 * 3600)
+  /// From a retrain's success to when labels tell whether it helped.
+  package var verifyAfter = Duration.seconds(24 * 3600)
+  /// Attempts of one decision.
+  package var attempts = 3
 
   package init() {}
 }

@@ -14,6 +14,12 @@ package struct RetrainTrigger: Sendable {
     lastRetrain = start
   }
 
+  init(policy: RetrainPolicy, lastRetrain: Timestamp, decisions: UInt64) {
+    self.policy = policy
+    self.lastRetrain = lastRetrain
+    self.decisions = decisions
+  }
+
   /// When a decision is allowed again.
   package var nextAllowed: Timestamp { lastRetrain.advanced(by: policy.minimumTimeBetweenRetrains) }
 

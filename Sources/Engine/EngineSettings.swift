@@ -12,6 +12,8 @@ package struct ModelSettings: Sendable {
   package var performance = PerformanceSettings()
   package var drift = DriftSettings()
   package var retrain = RetrainPolicy()
+  /// A model that is silent for so long, by arrival, is told as alert `no_data`; nil never.
+  package var noDataAfter: Duration?
 
   package init() {}
 }
@@ -37,10 +39,15 @@ package struct EngineSettings: Sendable {
   package var defaults = ModelSettings()
   package var unknownModels = UnknownModels.register
   package var limits = EngineLimits()
+  /// Whether decisions are sent again, expire and time out. Events without arrival times of their own, as in a
+  /// file of plain events, say nothing of when somebody acted.
+  package var runsDecisionTimers = true
+  /// What ids of decisions and tokens of claims are made with.
+  package let digest: Digest
   private var exact: [ModelKey: ModelSettings] = [:]
   private var anyVersion: [ModelName: ModelSettings] = [:]
 
-  package init() {}
+  package init(digest: @escaping Digest) { self.digest = digest }
 
   /// Adds an entry; one without a version speaks for every version that has none of its own.
   package mutating func add(_ settings: ModelSettings, name: ModelName, version: ModelVersion?) {

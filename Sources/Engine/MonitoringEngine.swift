@@ -15,23 +15,41 @@ package struct MonitoringEngine: Sendable {
   private static let furthestAheadNanoseconds = furthestAhead.clampedNanoseconds
 
   private let settings: EngineSettings
-  private var models: [ModelState] = []
-  private var modelIndex: [ModelKey: Int] = [:]
-  private var ledgers: [SourceLedger] = []
-  private var ledgerIndex: [SourceName: Int] = [:]
+  var models: [ModelState] = []
+  var modelIndex: [ModelKey: Int] = [:]
+  var ledgers: [SourceLedger] = []
+  var ledgerIndex: [SourceName: Int] = [:]
   private var routes = RouteTable()
   /// A purge reads every source, so a flood of new ones may not ask for it each time.
   private var nextSourcePurge = Timestamp.min
-  private var deadlines = DeadlineQueue()
+  var deadlines = DeadlineQueue()
   /// When time was first told, or sources were last forgotten: epochs that began later are accounted
   /// from their first message on.
-  private var accountedFrom = Timestamp.max
+  var accountedFrom = Timestamp.max
   /// Arrival time never goes back.
   private var now = Timestamp.min
+  /// The model of each decision that is open, at most one a model.
+  private var openDecisions: [DecisionID: Int] = [:]
+  private var decisionOfModel: [Int: DecisionID] = [:]
+
+  // What a checkpoint is still to be told; see `EngineChanges.swift`.
+  /// Whether changes are noted at all: without a journal nobody asks for them.
+  package var tracksChanges = false
+  var changedModels: [Int] = []
+  var changedSources: [Int] = []
+  /// Models with something for the history.
+  var heardModels: [Int] = []
+  var forgottenSources: [Int64] = []
+  var hasChanged = false
+  /// Of the next new source.
+  var nextSerial: Int64 = 1
 
   /// Whether assessments are handed out. Nothing depends on them, so a caller whom nobody asks for them
   /// turns them off and saves the work.
   package var reportsAssessments = true
+  /// While true nothing is decided, no alert moves and no deadline fires, since what would be cannot be kept;
+  /// events are taken, and what was due fires afterwards.
+  package var isHeld = false
 
   package init(settings: EngineSettings) { self.settings = settings }
 
@@ -44,18 +62,31 @@ package struct MonitoringEngine: Sendable {
   /// The account of every source, in order of appearance.
   package var sourceReports: [SourceReport] { ledgers.map { $0.report(at: now) } }
 
+  /// Where a source's account stands; nil for one that does not count or is not known.
+  package func position(of source: SourceName) -> SequenceNumber? {
+    ledgerIndex[source].flatMap { ledgers[$0].position }
+  }
+
   /// Handles one event and appends what is to be done to `effects`.
   ///
-  /// - Parameter arrival: when it arrived; not before that of the events before it.
-  package mutating func handle(_ event: Event, at arrival: Timestamp, into effects: inout [Effect]) {
+  /// - Parameters:
+  ///   - arrival: when it arrived; not before that of the events before it.
+  ///   - isReliable: it came by the lossless lane, where a number further on than the next is `outOfOrder`
+  ///     and not taken, since what is missing will be sent again.
+  package mutating func handle(
+    _ event: Event, at arrival: Timestamp, isReliable: Bool = false, into effects: inout [Effect]
+  ) {
     advance(to: arrival, into: &effects)
     do throws(Remark) {
       let route = try route(of: event.header.origin)
+      if tracksChanges { noteChange(ofSource: route.source) }
       do throws(Remark) {
-        try enter(event, of: route.source, into: &effects)
+        try enter(event, of: route.source, isReliable, into: &effects)
         try apply(event, by: route, into: &effects)
       } catch {
-        if !event.body.isSign { ledgers[route.source].countRejected() }
+        if !event.body.isSign && error.reason != .outOfOrder {
+          ledgers[route.source].countRejected(error.reason)
+        }
         throw error
       }
     } catch {
@@ -70,6 +101,20 @@ package struct MonitoringEngine: Sendable {
     return effects
   }
 
+  /// Handles a report on a decision that asks for an answer, outside of any source's numbering. The last effect
+  /// is the answer.
+  package mutating func handle(
+    _ feedback: Feedback, of header: EventHeader, at arrival: Timestamp, into effects: inout [Effect]
+  ) {
+    advance(to: arrival, into: &effects)
+    do throws(FeedbackAnswer.Refusal) {
+      try apply(feedback, header, into: &effects)
+    } catch {
+      effects.append(.account(Remark(.feedbackRefused, "\(header.source): \(error.detail)")))
+      effects.append(.answer(.refused(error)))
+    }
+  }
+
   /// Fires every deadline due before `arrival`.
   package mutating func advance(to arrival: Timestamp, into effects: inout [Effect]) {
     while fireDeadline(before: arrival, into: &effects) {}
@@ -82,13 +127,16 @@ package struct MonitoringEngine: Sendable {
   package mutating func fireDeadline(before arrival: Timestamp, into effects: inout [Effect]) -> Bool {
     if accountedFrom == .max && arrival != .min { accountedFrom = arrival }
     now = max(now, arrival)
+    guard !isHeld else { return false }
     while let (stated, model) = deadlines.first, stated < now {
       let deadline = models[model].deadlineArrival
       guard deadline == stated else {
         deadlines.settle(model, at: deadline)
         continue
       }
-      models[model].fireDeadline(before: now, reporting: reportsAssessments, into: &effects)
+      models[model].fireDeadline(ledgers, circumstances, into: &effects)
+      noteChange(ofModel: model)
+      noteLife(ofModel: model)
       deadlines.settle(model, at: models[model].deadlineArrival)
       return true
     }
@@ -114,24 +162,28 @@ package struct MonitoringEngine: Sendable {
       throw Remark(error.reason, "\(source): \(error.detail)")
     }
     ledgerIndex[source] = ledgers.count
-    ledgers.append(SourceLedger(source: source, at: now))
+    ledgers.append(SourceLedger(serial: nextSerial, source: source, at: now))
+    nextSerial += 1
     return ledgers.count - 1
   }
 
   private mutating func enter(
-    _ event: Event, of source: Int, into effects: inout [Effect]
+    _ event: Event, of source: Int, _ isReliable: Bool, into effects: inout [Effect]
   ) throws(Remark) {
     do throws(Remark) {
       guard event.body.isSign else {
-        return try ledgers[source].enter(event.header, at: now, start: accountedFrom, into: &effects)
+        return try ledgers[source].enter(
+          event.header, at: now, start: accountedFrom, isReliable: isReliable, into: &effects)
       }
       switch event.body {
       case .head(let head):
         try ledgers[source].enter(
-          head, isEnd: false, event.header, at: now, start: accountedFrom, into: &effects)
+          head, isEnd: false, event.header, at: now, start: accountedFrom, isReliable: isReliable,
+          into: &effects)
       case .bye(let head):
         try ledgers[source].enter(
-          head, isEnd: true, event.header, at: now, start: accountedFrom, into: &effects)
+          head, isEnd: true, event.header, at: now, start: accountedFrom, isReliable: isReliable,
+          into: &effects)
       default: break
       }
     } catch {
@@ -144,17 +196,90 @@ package struct MonitoringEngine: Sendable {
     if now >= nextSourcePurge {
       let now = now
       let before = ledgers.count
-      ledgers.removeAll { $0.lastHeard.duration(to: now) >= Self.sourceMemory }
-      if ledgers.count < before {
-        ledgerIndex = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.source, $0) })
-        routes = RouteTable()
-        accountedFrom = now
+      if tracksChanges {
+        forgottenSources += ledgers.filter { $0.isForgotten(at: now) }.map(\.serial)
       }
+      ledgers.removeAll { $0.isForgotten(at: now) }
+      if ledgers.count < before { relocateSources() }
       nextSourcePurge = now.advanced(by: Self.sourcePurgeInterval)
     }
     guard ledgers.count < settings.limits.sources else {
       throw Remark(.tooManySources, "limits.sources is \(settings.limits.sources)")
     }
+  }
+
+  /// Some sources were forgotten, and the others moved up.
+  private mutating func relocateSources() {
+    ledgerIndex = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.source, $0) })
+    let places = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.serial, $0) })
+    for index in models.indices { models[index].feeds.relocate(places) }
+    changedSources = ledgers.indices.filter { ledgers[$0].isChanged }
+    routes = RouteTable()
+    accountedFrom = now
+    hasChanged = true
+  }
+
+  // MARK: Changes
+
+  @inline(__always)
+  private mutating func noteChange(ofSource index: Int) {
+    guard !ledgers[index].isChanged else { return }
+    ledgers[index].isChanged = true
+    changedSources.append(index)
+  }
+
+  @inline(__always)
+  mutating func noteChange(ofModel index: Int) {
+    guard tracksChanges, !models[index].isChanged else { return }
+    models[index].isChanged = true
+    changedModels.append(index)
+  }
+
+  @inline(__always)
+  private mutating func noteHistory(ofModel index: Int) {
+    guard tracksChanges, !models[index].isHeard else { return }
+    models[index].isHeard = true
+    heardModels.append(index)
+  }
+
+  /// Knows the model by its open decision.
+  @inline(__always)
+  mutating func noteLife(ofModel index: Int) {
+    guard models[index].isLifeChanged else { return }
+    models[index].isLifeChanged = false
+    let open = models[index].life.openDecision
+    guard decisionOfModel[index] != open else { return }
+    if let gone = decisionOfModel[index] { openDecisions[gone] = nil }
+    decisionOfModel[index] = open
+    if let open { openDecisions[open] = index }
+  }
+
+  private var circumstances: ModelState.Circumstances {
+    .init(arrival: now, reporting: reportsAssessments, isHeld: isHeld)
+  }
+
+  // MARK: Feedback
+
+  private mutating func apply(
+    _ feedback: Feedback, _ header: EventHeader, into effects: inout [Effect]
+  ) throws(FeedbackAnswer.Refusal) {
+    guard !isHeld else { throw .init(.unavailable, "the journal is failing: ask again") }
+    // One that is over is known by the model that was told of it, if that is said.
+    guard let index = openDecisions[feedback.decision] ?? modelIndex[header.model] ?? endedModel(feedback)
+    else {
+      throw .init(.unknownDecision, "no decision \(feedback.decision.text.prefix(64)) is open")
+    }
+    do throws(FeedbackAnswer.Refusal) {
+      try models[index].take(feedback, header, circumstances, into: &effects)
+    } catch { throw error }
+    noteChange(ofModel: index)
+    noteLife(ofModel: index)
+    deadlines.update(index, to: models[index].deadlineArrival)
+  }
+
+  /// The model whose last decision this was. Cost: O(models); asked for only when the decision is not open.
+  private func endedModel(_ feedback: Feedback) -> Int? {
+    models.firstIndex { $0.life.lastEnded == feedback.decision }
   }
 
   // MARK: Models
@@ -165,6 +290,11 @@ package struct MonitoringEngine: Sendable {
     switch event.body {
     case .head, .bye, .tombstone: return
     case .refused(let remark): throw remark
+    case .feedback(let feedback):
+      do throws(FeedbackAnswer.Refusal) {
+        try apply(feedback, event.header, into: &effects)
+      } catch { throw Remark(.feedbackRefused, "\(event.header.source): \(error.detail)") }
+      return
     case .metrics, .features, .baseline: break
     }
     let time = eventTime(event.header, of: route.source, into: &effects)
@@ -176,7 +306,12 @@ package struct MonitoringEngine: Sendable {
       noteText(batch, into: &effects)
     }
     let outcome = models[index].take(
-      event, at: time, arrival: now, reporting: reportsAssessments, into: &effects)
+      event, at: time, of: route.source, ledgers, circumstances, into: &effects)
+    if tracksChanges {
+      noteChange(ofModel: index)
+      noteHistory(ofModel: index)
+    }
+    noteLife(ofModel: index)
     deadlines.update(index, to: outcome.deadline)
     if outcome.isLate {
       ledgers[route.source].countLate()
@@ -212,7 +347,7 @@ package struct MonitoringEngine: Sendable {
     guard models.count < settings.limits.models else {
       throw Remark(.tooManyModels, "\(key): limits.models is \(settings.limits.models)")
     }
-    let state = ModelState(key: key, settings: modelSettings, time: time, arrival: now)
+    let state = ModelState(key: key, settings: modelSettings, engine: settings, time: time, arrival: now)
     models.append(state)
     deadlines.append(state.deadlineArrival)
     modelIndex[key] = models.count - 1

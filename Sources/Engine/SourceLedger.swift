@@ -13,26 +13,42 @@ struct SourceLedger: Sendable {
   /// Heads that must be missed in a row before a source counts as stale.
   static let missedHeads = 3
 
+  /// Its own for ever, while places in lists move.
+  let serial: Int64
   let source: SourceName
-  private(set) var lastHeard: Timestamp
-  private(set) var counts = SourceReport.Counts()
+  var lastHeard: Timestamp
+  var counts = SourceReport.Counts()
+  /// Begins anew with each start of the daemon.
   private(set) var clock = ClockOffset()
-  private var position: SequenceNumber?
+  var position: SequenceNumber?
   /// When the epoch in force was last heard of.
-  private var lastInForce = Timestamp.min
+  var lastInForce = Timestamp.min
   /// Where a higher epoch stood when a lower one took over from it: if it was not dead, it goes on from there.
-  private var displaced: SequenceNumber?
-  private var headInterval: Duration?
-  private var hasEnded = false
-  private var recent = RecentIDs()
-  private var rivalry = EpochRivalry()
+  var displaced: SequenceNumber?
+  var headInterval: Duration?
+  var hasEnded = false
+  var recent = RecentIDs()
+  var rivalry = EpochRivalry()
+  /// Whether a checkpoint is still to be told.
+  var isChanged = false
 
-  init(source: SourceName, at arrival: Timestamp) {
+  init(serial: Int64, source: SourceName, at arrival: Timestamp) {
+    self.serial = serial
     self.source = source
     lastHeard = arrival
   }
 
-  mutating func countRejected() { counts.rejected &+= 1 }
+  /// Messages that came for the first time.
+  var taken: UInt64 { counts.received &- counts.duplicate &- counts.stale }
+
+  func isForgotten(at now: Timestamp) -> Bool {
+    lastHeard.duration(to: now) >= MonitoringEngine.sourceMemory
+  }
+
+  mutating func countRejected(_ reason: Reason) {
+    counts.rejected &+= 1
+    counts.rejectedBy[reason, default: 0] &+= 1
+  }
   mutating func countLate() { counts.late &+= 1 }
 
   func report(at now: Timestamp) -> SourceReport {
@@ -53,8 +69,10 @@ struct SourceLedger: Sendable {
   ///   first number that is heard.
   /// - Throws: `duplicate` or `staleEpoch`: the event is not to be handled.
   mutating func enter(
-    _ header: EventHeader, at arrival: Timestamp, start: Timestamp, into effects: inout [Effect]
+    _ header: EventHeader, at arrival: Timestamp, start: Timestamp, isReliable: Bool,
+    into effects: inout [Effect]
   ) throws(Remark) {
+    if isReliable, let sequence = header.sequence { try requireOrder(sequence) }
     counts.received &+= 1
     guard let sequence = header.sequence else {
       (lastHeard, hasEnded) = (arrival, false)
@@ -93,19 +111,37 @@ struct SourceLedger: Sendable {
     heard(header, at: arrival, into: &effects)
   }
 
+  /// On the lossless lane what is missing comes again, so a number further on is not taken, nor counted.
+  ///
+  /// - Throws: `outOfOrder`.
+  private func requireOrder(_ sequence: SequenceNumber) throws(Remark) {
+    let isKnown = position?.epoch == sequence.epoch
+    let next = isKnown ? (position?.number ?? 0) &+ 1 : 1
+    // Of an epoch that is not in force, what comes first is for the account to judge.
+    guard sequence.number > next, isKnown || position == nil || sequence.epoch > position!.epoch else {
+      return
+    }
+    throw Remark(.outOfOrder, "sequence \(sequence.number), want \(next)")
+  }
+
   /// Enters a head or bye, whose number is the last that its source used.
+  ///
+  /// On the lossless lane it tells no loss: what is missing up to it will come, from `first` on.
   ///
   /// - Throws: `staleEpoch`.
   mutating func enter(
     _ head: Head, isEnd: Bool, _ header: EventHeader, at arrival: Timestamp, start: Timestamp,
-    into effects: inout [Effect]
+    isReliable: Bool, into effects: inout [Effect]
   ) throws(Remark) {
-    guard let last = header.sequence else { return }
+    guard var last = header.sequence else { return }
+    if isReliable { last.number = max(1, head.first ?? last.number &+ 1) - 1 }
     let reached = try reached(in: last, header, isEnd: isEnd, at: arrival, start: start, into: &effects)
     if let reached, last.number > reached {
       note(missing: last.number - reached, before: "the head at \(last.number)", into: &effects)
     }
-    if last.number > reached ?? 0 || position?.epoch != last.epoch { position = last }
+    if last.number > reached ?? 0 || position?.epoch != last.epoch {
+      position = SequenceNumber(epoch: last.epoch, number: max(last.number, reached ?? 0))
+    }
     counts.dropped = head.dropped
     headInterval = head.interval ?? headInterval
     heard(header, at: arrival, into: &effects)
@@ -198,6 +234,19 @@ struct RecentIDs: Sendable {
     }
     return true
   }
+
+  func encode(to writer: inout StateWriter) {
+    // From the oldest on, so that it is the first again.
+    writer.write(Array(ring[oldest...] + ring[..<oldest])) { $0.write($1) }
+  }
+
+  init(from reader: inout StateReader) throws(StateError) {
+    ring = try reader.readArray { (reader) throws(StateError) in try reader.read(UInt64.self) }
+    guard ring.count <= Self.capacity else { throw StateError("\(ring.count) ids") }
+    hashes = Set(ring)
+  }
+
+  init() {}
 }
 
 /// Tells two processes under one source name from a restart: epochs that alternate for
@@ -245,6 +294,26 @@ struct EpochRivalry: Sendable {
     guard lastStale.duration(to: now) > calm else { return nil }
     (self.since, returns) = (nil, 0)
     return policy.observe(Self.finding(since.duration(to: lastStale), isViolated: false), at: now)
+  }
+
+  init() {}
+
+  func encode(to writer: inout StateWriter) {
+    writer.write(since) { $0.write($1) }
+    writer.write(lastStale)
+    writer.write(wasHeardBetween)
+    writer.write(alternations)
+    writer.write(returns)
+    policy.encode(to: &writer)
+  }
+
+  init(from reader: inout StateReader) throws(StateError) {
+    since = try reader.readOptional { (reader) throws(StateError) in try reader.readTimestamp() }
+    lastStale = try reader.readTimestamp()
+    wasHeardBetween = try reader.readBool()
+    alternations = try reader.readInt()
+    returns = try reader.readInt()
+    policy = try AlertPolicy(from: &reader)
   }
 
   private static func finding(_ overlap: Duration, isViolated: Bool) -> Finding {

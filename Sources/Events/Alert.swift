@@ -1,10 +1,14 @@
-/// What can be wrong: three things of a model in preset `reference`, and one of a source.
+/// What can be wrong: with a model, with whoever is to retrain it, or with a source.
 package enum MonitorKind: String, CaseIterable, Sendable {
   case accuracy
   case latency
   case drift
   /// Two processes speak under one source name, so each one's events are refused in turn.
   case duplicateSource = "duplicate_source"
+  /// A retrain was claimed and not started.
+  case orchestrator
+  /// The model is silent.
+  case noData = "no_data"
 
   /// The word for what is wrong.
   package var alertType: String {
@@ -13,6 +17,8 @@ package enum MonitorKind: String, CaseIterable, Sendable {
     case .latency: "latency_spike"
     case .drift: "data_drift"
     case .duplicateSource: "duplicate_source"
+    case .orchestrator: "orchestrator_stalled"
+    case .noData: "no_data"
     }
   }
 }

@@ -118,6 +118,7 @@ package enum EventBody: Sendable {
   case metrics(Metrics)
   case features(FeatureBatch)
   indirect case baseline(BaselineUpdate)
+  indirect case feedback(Feedback)
   /// A sign of life; its sequence number is the last one used.
   case head(Head)
   /// The clean end of a source's epoch, with what a head says.

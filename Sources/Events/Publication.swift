@@ -28,6 +28,7 @@ package enum Output: Sendable, Equatable {
   case retrain(RetrainAssessment)
   case alert(AlertTransition)
   case decision(RetrainDecision)
+  case decisionChange(DecisionChange)
 }
 
 /// What the engine asks of the world; it performs nothing itself.
@@ -35,4 +36,6 @@ package enum Effect: Sendable, Equatable {
   case publish(Publication)
   /// Count it, and tell a person at a bounded rate.
   case account(Remark)
+  /// The answer to feedback, for whoever asked; what it changed comes before it.
+  case answer(FeedbackAnswer)
 }

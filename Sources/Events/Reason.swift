@@ -31,6 +31,10 @@ package enum Reason: String, CaseIterable, Sendable {
   case tooManyModels = "too_many_models"
   /// `limits.sources` sources were heard of within the last hour.
   case tooManySources = "too_many_sources"
+  /// Feedback on a decision that it cannot change: unknown, over, or somebody else's.
+  case feedbackRefused = "feedback_refused"
+  /// Lossless lane only: a number further on than the next; it is to be sent again after what is missing.
+  case outOfOrder = "out_of_order"
 
   // Remarks: the event was taken.
   /// Its time is before the model's latest; it was handled in order of arrival.
@@ -50,6 +54,8 @@ package enum Reason: String, CaseIterable, Sendable {
   case clockSkew = "clock_skew"
   /// A jump in time passed more than 1,000 deadlines of a model; the earliest were taken as one.
   case deadlineSkipped = "deadline_skipped"
+  /// A commit of the journal failed; it is tried again, and nothing is decided until it succeeds.
+  case journalFailed = "journal_failed"
 
   /// Its place in the order above.
   package var index: Int {
@@ -61,7 +67,8 @@ package enum Reason: String, CaseIterable, Sendable {
   /// Whether the event was refused, rather than taken with a remark.
   package var isRefusal: Bool {
     switch self {
-    case .late, .gap, .unsequenced, .restarted, .timeRefused, .textIgnored, .clockSkew, .deadlineSkipped:
+    case .late, .gap, .unsequenced, .restarted, .timeRefused, .textIgnored, .clockSkew, .deadlineSkipped,
+      .journalFailed:
       false
     default: true
     }

@@ -52,36 +52,3 @@ package enum TriggerReason: Sendable, Equatable {
     }
   }
 }
-
-/// A decision to retrain one model.
-package struct RetrainDecision: Sendable, Equatable {
-  /// From 1, one more for each decision on this model and version; part of the decision's id.
-  package var ordinal: UInt64
-  package var assessment: RetrainAssessment
-  /// The alerts that are open while it is made.
-  package var episodes: [EpisodeReference]
-  /// True in `observe` mode: decided and explained, asked of nobody.
-  package var isDryRun: Bool
-
-  package init(
-    ordinal: UInt64, assessment: RetrainAssessment, episodes: [EpisodeReference], isDryRun: Bool
-  ) {
-    self.ordinal = ordinal
-    self.assessment = assessment
-    self.episodes = episodes
-    self.isDryRun = isDryRun
-  }
-}
-
-/// What an episode's id is made of, besides the model.
-package struct EpisodeReference: Sendable, Equatable {
-  package var monitor: MonitorKind
-  package var ordinal: UInt64
-  package var openedAt: Timestamp
-
-  package init(monitor: MonitorKind, ordinal: UInt64, openedAt: Timestamp) {
-    self.monitor = monitor
-    self.ordinal = ordinal
-    self.openedAt = openedAt
-  }
-}

@@ -5,6 +5,8 @@ package struct SourceReport: Sendable, Equatable {
     package var received: UInt64 = 0
     /// Of these, refused for whatever reason.
     package var rejected: UInt64 = 0
+    /// The same by reason.
+    package var rejectedBy: [Reason: UInt64] = [:]
     /// Messages that are missing by their numbers.
     package var lost: UInt64 = 0
     /// Of the refused: numbers or ids that came before.

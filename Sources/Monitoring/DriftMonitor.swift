@@ -28,6 +28,8 @@ package struct FeatureBaseline: Sendable {
         return moments
       })
   }
+
+  init(names: FeatureNames?, moments: ColumnMoments) { (self.names, self.moments) = (names, moments) }
 }
 
 /// Watches the columns of one model's feature batches against its baseline.
@@ -44,7 +46,7 @@ package struct DriftMonitor: Sendable {
   }
 
   private let settings: DriftSettings
-  private var baseline: FeatureBaseline?
+  package private(set) var baseline: FeatureBaseline?
   private var detectors: [MeanShiftDetector] = []
   /// Measured from the baseline's means, in the columns' order of the last batch.
   private var batch = ColumnMeans(origin: [])
@@ -52,7 +54,7 @@ package struct DriftMonitor: Sendable {
   /// Of the last assessment. Whoever has performed it lets go of it before the next batch, so that its
   /// memory is used again.
   private var columns: [DriftAssessment.Feature] = []
-  package private(set) var history: Ring<Summary>
+  package internal(set) var history: Ring<Summary>
 
   package init(settings: DriftSettings) {
     self.settings = settings

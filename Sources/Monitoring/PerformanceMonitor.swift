@@ -22,11 +22,13 @@ package struct PerformanceMonitor: Sendable {
   private let settings: PerformanceSettings
   private var accuracyLimit: LimitDetector
   private var latencyLimit: LimitDetector
-  private var accuracies: Ring<Double>
-  private var latencies: Ring<Double>
-  package private(set) var accuracyBreach: Breach?
-  private var latencyBreach: Breach?
-  private var total: UInt64 = 0
+  var accuracies: Ring<Double>
+  var latencies: Ring<Double>
+  package internal(set) var accuracyBreach: Breach?
+  var latencyBreach: Breach?
+  var total: UInt64 = 0
+  /// The accuracy that an event gave to be held against; nil while the configured one holds.
+  private(set) var givenBaseline: Double?
 
   /// - Parameter baselineAccuracy: what accuracy is held against.
   package init(settings: PerformanceSettings, baselineAccuracy: Double) {
@@ -43,6 +45,7 @@ package struct PerformanceMonitor: Sendable {
 
   /// Holds later measurements against another accuracy; what was judged stays judged.
   package mutating func setBaseline(accuracy: Double) {
+    givenBaseline = accuracy
     accuracyLimit = Self.accuracyLimit(settings, accuracy)
   }
 

@@ -11,12 +11,18 @@ package struct ColumnMoments: Sendable, Equatable {
   /// Rows folded in so far.
   package private(set) var rows = 0
   /// Five runs of `columns` values: count, mean, m2, minimum, maximum.
-  private var state: [Double]
+  package private(set) var state: [Double]
 
   package init(columns: Int) {
     self.columns = columns
     state = [Double](repeating: 0, count: 5 * columns)
     reset()
+  }
+
+  /// What ``state`` was once; nil when it does not fit the columns.
+  package init?(columns: Int, rows: Int, state: [Double]) {
+    guard columns >= 0, rows >= 0, state.count == 5 * columns else { return nil }
+    (self.columns, self.rows, self.state) = (columns, rows, state)
   }
 
   /// The columns of each, side by side.

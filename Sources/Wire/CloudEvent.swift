@@ -8,6 +8,7 @@ struct CloudEvent {
     case metrics
     case features
     case baseline
+    case feedback
   }
 
   private var specVersion: JSONText?
@@ -97,6 +98,7 @@ struct CloudEvent {
     if type.equals("tidemark.metrics.v1") { return .metrics }
     if type.equals("tidemark.features.v1") { return .features }
     if type.equals("tidemark.baseline.v1") { return .baseline }
+    if type.equals("tidemark.feedback.v1") { return .feedback }
     let text = try type.resolved()
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3, parts[0] == "tidemark", Kind(rawValue: String(parts[1])) != nil else {
@@ -133,6 +135,10 @@ struct CloudEvent {
     }
     guard type != nil else { throw Remark(.malformed, "no type") }
     guard sequence != 0 else { throw Remark(.malformed, "sequence 0: numbers begin with 1") }
+    // Feedback names a decision, which knows its model.
+    guard subject != nil || topic.model != nil || (try? kind()) == .feedback else {
+      throw Remark(.malformed, "no model: neither subject nor the topic names one")
+    }
     let origin = try origins.value(topicBytes, (source, subject, modelVersion)) { () throws(Remark) in
       try self.origin(topic)
     }
@@ -150,11 +156,11 @@ struct CloudEvent {
     let name = try agreed("model", subject, topic.model, limit: ModelName.maximumEncodedBytes) {
       ModelName($0)
     }
-    guard let name else { throw Remark(.malformed, "no model: neither subject nor the topic names one") }
     let stated = modelVersion.flatMap { $0.equals("-") ? nil : $0 }
     let version = try agreed("version", stated, topic.version, limit: ModelVersion.maximumEncodedBytes) {
       ModelVersion($0)
     }
+    guard let name else { return Origin(source: source, model: .unspecified) }
     return Origin(source: source, model: ModelKey(name: name, version: version ?? .none))
   }
 

@@ -59,6 +59,8 @@ final class Descriptor: Sendable {
   /// Of heads and byes.
   let dropped: UInt64?
   let intervalMilliseconds: UInt64?
+  /// Of heads on the lossless lane.
+  let first: UInt64?
 
   /// Where among the values the metrics stand that somebody reads.
   struct MetricPlaces: Sendable {
@@ -75,6 +77,7 @@ final class Descriptor: Sendable {
     var names: [String]?
     var dropped: UInt64?
     var interval: UInt64?
+    var first: UInt64?
     var reader = JSONReader(bytes)
     try reader.readObject { (reader, key) throws(Remark) in
       if key.equals("tensors") {
@@ -92,13 +95,15 @@ final class Descriptor: Sendable {
         dropped = try reader.readNull() ? nil : reader.readCount("dropped")
       } else if key.equals("interval_ms") {
         interval = try reader.readNull() ? nil : reader.readCount("interval_ms")
+      } else if key.equals("first") {
+        first = try reader.readNull() ? nil : reader.readDecimal("first")
       } else {
         try reader.skipValue()
       }
     }
     try reader.expectEnd()
     hasTensors = tensors != nil
-    (self.metrics, self.dropped, intervalMilliseconds) = (metrics, dropped, interval)
+    (self.metrics, self.dropped, intervalMilliseconds, self.first) = (metrics, dropped, interval, first)
     self.tensors = tensors ?? []
     featureNames = try names.map { (names) throws(Remark) in try Self.distinct(names) }
     numericNames = Self.numericNames(featureNames, self.tensors)
@@ -213,7 +218,7 @@ extension Descriptor.MetricPlaces {
 
 extension JSONReader {
   /// A whole number of digits alone.
-  fileprivate mutating func readCount(_ what: StaticString) throws(Remark) -> UInt64 {
+  mutating func readCount(_ what: StaticString) throws(Remark) -> UInt64 {
     _ = peek()
     let start = offset
     _ = try readNumber()

@@ -13,6 +13,7 @@ package struct EventEncoder {
     case .metrics: kind = .metrics
     case .features: kind = .features
     case .baseline: kind = .baseline
+    case .feedback: kind = .feedback
     case .head, .bye, .tombstone, .refused: return nil
     }
     let header = event.header
@@ -31,7 +32,7 @@ package struct EventEncoder {
         writer.key("time")
         writer.time(time)
       }
-      writer.member("subject", header.model.name.text)
+      if header.model != .unspecified { writer.member("subject", header.model.name.text) }
       if header.model.version != .none { writer.member("modelversion", header.model.version.text) }
       if let sequence = header.sequence {
         writer.member("sequence", String(sequence.number))
@@ -53,6 +54,7 @@ package struct EventEncoder {
       if let accuracy = update.accuracy { writer.member("accuracy", accuracy) }
       if let latency = update.latencyMilliseconds { writer.member("latency_ms", latency) }
       if let features = update.features { writer.object("features") { write(features, to: &$0) } }
+    case .feedback(let feedback): feedback.write(to: &writer)
     case .head, .bye, .tombstone, .refused: break
     }
   }

@@ -86,7 +86,9 @@ package struct FramedDecoder {
       try checkSize(frames)
       guard let kind, kind.isInput else { throw Remark(.unknownKind, "kind \(header.kind)") }
       try Self.check(kind, address)
-      guard address.origin.model.name.text != "-" else { throw Remark(.malformed, "no model in the topic") }
+      guard address.origin.model.name.text != "-" || kind == .feedback else {
+        throw Remark(.malformed, "no model in the topic")
+      }
       if header.flags.contains(.tombstone) {
         guard frames.count == 3, frames[2].isEmpty, header.descriptorEncoding == 0 else {
           throw Remark(.malformed, "a tombstone with content")
@@ -189,11 +191,12 @@ package struct FramedDecoder {
     }
     let descriptor = try Descriptor(parsing: frame)
     guard let dropped = descriptor.dropped else { throw Remark(.malformed, "a \(kind.word) without dropped") }
-    guard kind == .head else { return .bye(Head(dropped: dropped)) }
+    guard kind == .head else { return .bye(Head(dropped: dropped, first: descriptor.first)) }
     guard let interval = descriptor.intervalMilliseconds, interval > 0 else {
       throw Remark(.malformed, "a head without interval_ms")
     }
-    return .head(Head(dropped: dropped, interval: .milliseconds(Int64(clamping: interval))))
+    return .head(
+      Head(dropped: dropped, interval: .milliseconds(Int64(clamping: interval)), first: descriptor.first))
   }
 
   private mutating func body(
@@ -201,6 +204,10 @@ package struct FramedDecoder {
   ) throws(Remark) -> EventBody {
     guard header.descriptorEncoding == 1 else {
       throw Remark(.malformed, "descriptor encoding \(header.descriptorEncoding), want 1")
+    }
+    if kind == .feedback {
+      guard frames.count == 3 else { throw Remark(.malformed, "feedback of \(frames.count) frames, want 3") }
+      return .feedback(try Feedback(parsing: frames[2]))
     }
     let descriptor = try descriptor(frames[2], address)
     guard descriptor.hasTensors, descriptor.tensors.count == frames.count - 3 else {
@@ -364,7 +371,7 @@ private struct MetricsLayout {
 extension FramedHeader.Kind {
   fileprivate var isInput: Bool {
     switch self {
-    case .metrics, .features, .baseline: true
+    case .metrics, .features, .baseline, .feedback: true
     default: false
     }
   }

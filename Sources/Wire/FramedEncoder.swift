@@ -32,11 +32,13 @@ package struct FramedEncoder {
         if let interval = head.interval {
           writer.member("interval_ms", interval.clampedNanoseconds / 1_000_000)
         }
+        if let first = head.first { writer.member("first", String(first)) }
       }
+    case .feedback(let feedback): writer.object { feedback.write(to: &$0) }
     case .tombstone, .refused: return nil
     }
     let isSign = kind == .head || kind == .bye
-    guard isSign || !tensors.isEmpty else { return nil }
+    guard isSign || kind == .feedback || !tensors.isEmpty else { return nil }
     let header = FramedHeader(
       kind: kind.rawValue, flags: sequence.number == 1 && !isSign ? .firstOfEpoch : [],
       frames: 3 + tensors.count, epoch: sequence.epoch, number: sequence.number, previous: previous,
@@ -88,6 +90,7 @@ extension EventBody {
     case .metrics: .metrics
     case .features: .features
     case .baseline: .baseline
+    case .feedback: .feedback
     case .head: .head
     case .bye: .bye
     case .tombstone, .refused: nil

@@ -11,12 +11,18 @@ package struct FramedHeader: Equatable, Sendable {
     case metrics = 1
     case features = 2
     case baseline = 5
+    case feedback = 6
     case head = 7
     case bye = 8
     case alert = 16
     case decision = 17
     case assessment = 18
     case status = 19
+    case fetch = 32
+    case end = 33
+    case snapshot = 34
+    case ack = 35
+    case nack = 36
 
     /// The first part of the topic.
     package var word: StaticString {
@@ -24,12 +30,18 @@ package struct FramedHeader: Equatable, Sendable {
       case .metrics: "metrics"
       case .features: "features"
       case .baseline: "baseline"
+      case .feedback: "feedback"
       case .head: "head"
       case .bye: "bye"
       case .alert: "alert"
       case .decision: "decision"
       case .assessment: "assessment"
       case .status: "status"
+      case .fetch: "fetch"
+      case .end: "end"
+      case .snapshot: "snapshot"
+      case .ack: "ack"
+      case .nack: "nack"
       }
     }
   }

@@ -3,23 +3,7 @@ import Events
 
 /// Ids of what is published: digests of the parts that make a thing what it is, so that computing
 /// it again after a crash yields the same id.
-enum Identity {
-  /// "rt-" + 40 hexadecimal digits: 43 characters, legal as a Kubernetes name and as a request token
-  /// of common training services.
-  static func decision(_ decision: RetrainDecision, of publication: Publication) -> String {
-    let cause =
-      switch publication.cause {
-      case .event(_, let id, _): id.description
-      case .timer(let deadline): timer(deadline)
-      }
-    return digest(
-      "rt-",
-      [
-        publication.model.name.text, publication.model.version.text, "retrain", String(decision.ordinal),
-        cause,
-      ])
-  }
-
+package enum Identity {
   /// - Parameter source: what the alert is about when that is no model; another part of the digest.
   static func episode(
     _ monitor: MonitorKind, about source: SourceName? = nil, ordinal: UInt64, openedAt: Timestamp,
@@ -45,7 +29,7 @@ enum Identity {
 
   /// `prefix` and the first 40 hexadecimal digits of SHA-256 over the parts, each as its length in
   /// bytes (4, big-endian) and its UTF-8.
-  private static func digest(_ prefix: String, _ parts: [String]) -> String {
+  @Sendable package static func digest(_ prefix: String, _ parts: [String]) -> String {
     var hash = SHA256()
     for part in parts {
       withUnsafeBytes(of: UInt32(part.utf8.count).bigEndian) { hash.update(bufferPointer: $0) }

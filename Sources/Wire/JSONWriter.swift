@@ -63,6 +63,17 @@ struct JSONWriter {
     needsComma = false
   }
 
+  /// A key that is made at run time, of ASCII letters alone.
+  mutating func member(_ key: String, _ value: some BinaryInteger) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: key.utf8)
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(UInt8(ascii: ":"))
+    needsComma = false
+    integer(value)
+  }
+
   // MARK: Members
 
   mutating func member(_ key: StaticString, _ text: String?) {

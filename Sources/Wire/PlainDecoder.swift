@@ -70,6 +70,7 @@ package struct PlainDecoder {
       case .metrics: return .metrics(try readMetrics(&reader))
       case .features: return .features(try readFeatures(&reader))
       case .baseline: return .baseline(try readBaseline(&reader))
+      case .feedback: return .feedback(try Feedback(reading: &reader))
       }
     } catch {
       if envelope.dataOffset != nil {

@@ -74,6 +74,7 @@ package struct PublicationEncoder {
         case .retrain(let assessment): assessment.write(to: &writer)
         case .alert(let transition): transition.write(to: &writer, of: publication)
         case .decision(let decision): decision.write(to: &writer, of: publication)
+        case .decisionChange(let change): change.write(to: &writer, of: publication)
         }
       }
     }
@@ -86,7 +87,7 @@ extension Output {
     switch self {
     case .performance, .drift, .retrain: .assessment
     case .alert: .alert
-    case .decision: .decision
+    case .decision, .decisionChange: .decision
     }
   }
 
@@ -94,7 +95,7 @@ extension Output {
   package var isOnDemand: Bool {
     switch self {
     case .performance, .drift, .retrain: true
-    case .alert, .decision: false
+    case .alert, .decision, .decisionChange: false
     }
   }
 
@@ -106,6 +107,7 @@ extension Output {
     case .retrain: "tidemark.assessment.retrain.v1"
     case .alert(let transition): "tidemark.alert.\(transition.change.rawValue).v1"
     case .decision: "tidemark.decision.retrain.issued.v1"
+    case .decisionChange(let change): "tidemark.decision.retrain.\(change.state.rawValue).v1"
     }
   }
 }
@@ -121,14 +123,19 @@ extension Publication {
     switch output {
     case .performance, .drift, .retrain: Identity.assessment(output.type, of: self)
     case .alert(let transition): "\(episodeID(of: transition)).\(transition.episode.revision)"
-    case .decision(let decision): Identity.decision(decision, of: self)
+    case .decision(let decision): decision.identifier
+    case .decisionChange(let change): change.identifier
     }
   }
 
-  /// What ties together the events of one alert; a decision is its own.
-  fileprivate var correlation: String? {
-    guard case .alert(let transition) = output else { return nil }
-    return episodeID(of: transition)
+  /// What ties together the events of one alert or decision.
+  package var correlation: String? {
+    switch output {
+    case .alert(let transition): episodeID(of: transition)
+    case .decision(let decision): decision.id.text
+    case .decisionChange(let change): change.decision.text
+    case .performance, .drift, .retrain: nil
+    }
   }
 
   fileprivate func episodeID(of transition: AlertTransition) -> String {
@@ -187,6 +194,63 @@ extension PublicationEncoder {
   }
 }
 
+/// How the journal does, for the status.
+package struct JournalReport: Sendable {
+  /// `ok`, `failing` or `off`.
+  package var state: String
+  package var since: Timestamp
+  package var detail: String?
+  /// Outputs that are not stored yet, and so not sent.
+  package var waiting: Int
+  package var commits: UInt64
+  /// On disk; nil without a journal.
+  package var bytes: Int64?
+  package var lastCommit: Timestamp?
+
+  package init(
+    state: String, since: Timestamp, detail: String?, waiting: Int, commits: UInt64, bytes: Int64?,
+    lastCommit: Timestamp?
+  ) {
+    self.state = state
+    self.since = since
+    self.detail = detail
+    self.waiting = waiting
+    self.commits = commits
+    self.bytes = bytes
+    self.lastCommit = lastCommit
+  }
+}
+
+extension PublicationEncoder {
+  /// Writes ``topic`` and ``body`` of how the journal does (`tidemark.status.journal.v1`).
+  package mutating func encodeJournal(_ report: JournalReport, at time: Timestamp) {
+    encodeTopic(.status, of: liveName)
+    let source = liveName.text
+    writer.removeAll()
+    writer.object { writer in
+      writer.member("specversion", "1.0")
+      writer.member("type", "tidemark.status.journal.v1")
+      writer.member("source", source)
+      writer.member("id", "journal-\(time.nanoseconds)")
+      writer.key("time")
+      writer.time(time)
+      writer.member("datacontenttype", "application/json")
+      writer.object("data") { writer in
+        writer.member("state", report.state)
+        writer.key("since")
+        writer.time(report.since)
+        writer.member("detail", report.detail)
+        writer.member("outputs_waiting", report.waiting)
+        writer.member("commits", report.commits)
+        writer.key("bytes")
+        if let bytes = report.bytes { writer.integer(bytes) } else { writer.null() }
+        writer.key("last_commit")
+        if let last = report.lastCommit { writer.time(last) } else { writer.null() }
+      }
+    }
+  }
+}
+
 extension SourceReport {
   fileprivate func write(to writer: inout JSONWriter) {
     writer.object { writer in
@@ -196,6 +260,11 @@ extension SourceReport {
       writer.member("sequence", position.map { String($0.number) })
       writer.member("received", counts.received)
       writer.member("rejected", counts.rejected)
+      writer.object("rejected_by") { writer in
+        for (reason, count) in counts.rejectedBy.sorted(by: { $0.key.index < $1.key.index }) {
+          writer.member(reason.rawValue, count)
+        }
+      }
       writer.member("lost", counts.lost)
       writer.member("duplicate", counts.duplicate)
       writer.member("stale", counts.stale)
@@ -273,11 +342,11 @@ extension RetrainAssessment {
     writer.time(nextAllowedRetrain)
   }
 
-  fileprivate func writeReasons(to writer: inout JSONWriter) {
+  func writeReasons(to writer: inout JSONWriter) {
     writer.array("trigger_reasons", reasons) { $0.string($1.text) }
   }
 
-  fileprivate func writeConstraints(to writer: inout JSONWriter) {
+  func writeConstraints(to writer: inout JSONWriter) {
     writer.object("constraints") { writer in
       writer.member("accuracy_trigger", constraints.accuracyTrigger)
       writer.member("drift_trigger", constraints.driftTrigger)
@@ -315,25 +384,5 @@ extension AlertTransition {
         writer.member("drift_score", feature.score)
       }
     }
-  }
-}
-
-extension RetrainDecision {
-  fileprivate func write(to writer: inout JSONWriter, of publication: Publication) {
-    writer.member("decision_id", Identity.decision(self, of: publication))
-    writer.member("model", publication.model.name.text)
-    writer.member("version", publication.model.version.text)
-    writer.key("issued_at")
-    writer.time(publication.time)
-    writer.array("reason_codes", assessment.reasons) { $0.string($1.code) }
-    assessment.writeReasons(to: &writer)
-    writer.member("severity_score", assessment.severityScore)
-    assessment.writeConstraints(to: &writer)
-    writer.array("episodes", episodes) { writer, episode in
-      writer.string(
-        Identity.episode(
-          episode.monitor, ordinal: episode.ordinal, openedAt: episode.openedAt, of: publication.model))
-    }
-    writer.member("dry_run", isDryRun)
   }
 }

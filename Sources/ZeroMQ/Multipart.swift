@@ -21,20 +21,24 @@ package struct Multipart: ~Copyable {
   private let slots: UnsafeMutablePointer<zmq_msg_t>
   /// Where the bytes of each frame stand, once a message is whole.
   private let views: UnsafeMutablePointer<UnsafeRawBufferPointer>
-  /// The frames of the last message received, at most ``maximumFrames``.
+  /// The frames of the last message received, at most ``capacity``.
   package private(set) var frameCount = 0
+  /// Frames that it holds.
+  private let capacity: Int
 
-  package init() {
-    slots = .allocate(capacity: Self.maximumFrames)
-    views = .allocate(capacity: Self.maximumFrames)
-    for index in 0..<Self.maximumFrames {
+  /// - Parameter isRouted: one more frame, before the others, names the peer.
+  package init(isRouted: Bool = false) {
+    capacity = Self.maximumFrames + (isRouted ? 1 : 0)
+    slots = .allocate(capacity: capacity)
+    views = .allocate(capacity: capacity)
+    for index in 0..<capacity {
       zmq_msg_init(slots + index)
       (views + index).initialize(to: UnsafeRawBufferPointer(start: nil, count: 0))
     }
   }
 
   deinit {
-    for index in 0..<Self.maximumFrames { zmq_msg_close(slots + index) }
+    for index in 0..<capacity { zmq_msg_close(slots + index) }
     slots.deallocate()
     views.deallocate()
   }
@@ -52,12 +56,17 @@ package struct Multipart: ~Copyable {
     UnsafeBufferPointer(start: views, count: frameCount)
   }
 
+  /// The same without the first, which names the peer.
+  package var routedFrames: UnsafeBufferPointer<UnsafeRawBufferPointer> {
+    UnsafeBufferPointer(rebasing: frames.dropFirst())
+  }
+
   mutating func receive(from handle: UnsafeMutableRawPointer, flags: CInt) throws(ZeroMQError) -> Receipt {
     frameCount = 0
     var received = 0
     while true {
       // Past the last slot every frame goes into the last one, so that draining holds one frame.
-      let slot = slots + min(received, Self.maximumFrames - 1)
+      let slot = slots + min(received, capacity - 1)
       let size = zmq_msg_recv(slot, handle, flags)
       guard size >= 0 else {
         switch tidemark_zmq_errno() {
@@ -69,12 +78,12 @@ package struct Multipart: ~Copyable {
       }
       // Neither moves while the slot is not received into again.
       // What is received is cut to an int in the result alone.
-      views[min(received, Self.maximumFrames - 1)] = UnsafeRawBufferPointer(
+      views[min(received, capacity - 1)] = UnsafeRawBufferPointer(
         start: zmq_msg_data(slot), count: size < CInt.max ? Int(size) : zmq_msg_size(slot))
       received += 1
       guard zmq_msg_more(slot) != 0 else { break }
     }
-    frameCount = min(received, Self.maximumFrames)
-    return received > Self.maximumFrames ? .tooManyFrames(received) : .message
+    frameCount = min(received, capacity)
+    return received > capacity ? .tooManyFrames(received) : .message
   }
 }

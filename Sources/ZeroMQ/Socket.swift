@@ -103,7 +103,7 @@ extension Socket where Kind: SendingKind {
   /// - Parameters:
   ///   - more: true when another frame of the same message follows.
   ///   - wait: false never blocks.
-  /// - Returns: false when the socket is full and `wait` is false (EAGAIN).
+  /// - Returns: false when the socket is full and `wait` is false (EAGAIN), or, on a ROUTER, the peer is gone.
   package func send(_ frame: UnsafeRawBufferPointer, more: Bool, wait: Bool = false) throws(ZeroMQError)
     -> Bool
   {
@@ -112,8 +112,21 @@ extension Socket where Kind: SendingKind {
       switch tidemark_zmq_errno() {
       case EINTR: continue
       case EAGAIN: return false
+      // A ROUTER whose peer has gone: nothing can be sent to it, now or later.
+      case EHOSTUNREACH: return false
       default: throw .last("zmq_send")
       }
+    }
+    return true
+  }
+
+  /// Sends a whole message without waiting.
+  ///
+  /// - Returns: false when there is no room, or the peer is gone: only the first frame can meet either, so a
+  ///   message goes out whole or not at all.
+  package func send(message frames: [[UInt8]]) throws(ZeroMQError) -> Bool {
+    for (index, frame) in frames.enumerated() {
+      guard try send(frame, more: index < frames.count - 1) else { return false }
     }
     return true
   }

@@ -17,6 +17,16 @@ package enum Subscriber: ReceivingKind {
   package static var rawType: CInt { ZMQ_SUB }
 }
 
+/// ZMQ_ROUTER: knows its peers by name; the first frame, in and out, says which.
+package enum Router: ReceivingKind, SendingKind {
+  package static var rawType: CInt { ZMQ_ROUTER }
+}
+
+/// ZMQ_DEALER: asks a ROUTER and is answered, in any order.
+package enum Dealer: ReceivingKind, SendingKind {
+  package static var rawType: CInt { ZMQ_DEALER }
+}
+
 /// ZMQ_XPUB: publishes, and receives its peers' subscriptions as messages.
 package enum ExtendedPublisher: ReceivingKind, SendingKind {
   package static var rawType: CInt { ZMQ_XPUB }

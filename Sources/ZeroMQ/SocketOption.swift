@@ -88,6 +88,11 @@ extension SocketOption where Kind == Subscriber {
   }
 }
 
+extension SocketOption where Kind == Router {
+  /// ZMQ_ROUTER_MANDATORY: a message to a peer that is gone or full is an error, not dropped in silence.
+  package static var mandatory: SocketOption { int(ZMQ_ROUTER_MANDATORY, 1) }
+}
+
 extension SocketOption where Kind == ExtendedPublisher {
   /// ZMQ_XPUB_VERBOSE: hand up every subscription, also of a topic that has one already.
   package static var verbose: SocketOption { int(ZMQ_XPUB_VERBOSE, 1) }

@@ -232,7 +232,7 @@ import Testing
         guard case .publish(let publication) = effect else { return true }
         switch publication.output {
         case .performance, .drift, .retrain: return false
-        case .alert: return true
+        case .alert, .decisionChange: return true
         case .decision:
           decisions += 1
           return true

@@ -1,4 +1,6 @@
+import Engine
 import Events
+import Wire
 
 extension Timestamp {
   /// Seconds after an arbitrary beginning.
@@ -48,5 +50,13 @@ extension [Effect] {
       if case .timer = publication.cause { isTimer = true }
       return (publication.time, isTimer, assessment.shouldRetrain)
     }
+  }
+}
+
+extension EngineSettings {
+  /// Settings whose ids are made as everywhere else. Decisions are not sent again: tests of the rules count them.
+  init() {
+    self.init(digest: Identity.digest)
+    runsDecisionTimers = false
   }
 }

@@ -35,6 +35,7 @@ struct Told: Equatable {
     case .baseline(let update):
       body = ["\(update.accuracy as Any) \(update.latencyMilliseconds as Any)"]
       body += update.features.map(Self.batch) ?? []
+    case .feedback(let feedback): body = ["\(feedback)"]
     case .head(let head): body = ["head \(head)"]
     case .bye(let head): body = ["bye \(head)"]
     case .tombstone: body = ["tombstone"]

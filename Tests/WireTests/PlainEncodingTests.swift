@@ -202,6 +202,7 @@ import Wire
         "\(event.header)", "\(update.accuracy as Any) \(update.latencyMilliseconds as Any)",
         update.features.map(batch) ?? "",
       ]
+    case .feedback(let feedback): return ["\(event.header)", "\(feedback)"]
     case .head, .bye, .tombstone: return ["\(event.header)"]
     case .refused(let remark): return ["\(remark)"]
     }

@@ -1,5 +1,6 @@
 package import Engine
 package import Events
+package import Journal
 package import Wire
 package import ZeroMQ
 
@@ -10,21 +11,28 @@ package struct Configuration: Sendable {
     /// Where large feature batches may come instead; none unless configured.
     package var features: [Endpoint] = []
     package var output: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7411)]
-    /// Accepted and checked; used once there is a control socket.
+    /// Requests; bound when it is configured, or when there is a journal.
     package var control: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7412)]
+    package var isControlConfigured = false
+    /// The lossless lane; bound when there is a journal.
+    package var reliable: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7413)]
   }
 
   /// The last part of every output topic and the `source` of every output.
   package var name: SourceName
-  /// Where state will be kept; accepted and checked, used once there is state on disk.
-  package var state: String?
+  /// Where the journal is; nil: nothing is kept.
+  package var journal: JournalSettings?
+  package var checkpoints = CheckpointPolicy()
   package var sockets = Sockets()
-  package var engine = EngineSettings()
+  package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
   /// Entries under `models`.
   package var configuredModels = 0
 
   package init(name: SourceName) { self.name = name }
+
+  /// Whether the control socket is bound.
+  package var bindsControl: Bool { journal != nil || sockets.isControlConfigured }
 
   /// Topic bytes left for the daemon's name; see ``ModelName/maximumEncodedBytes``.
   package static let maximumNameBytes = 62
@@ -66,6 +74,9 @@ extension Configuration {
         ingest   \(list(sockets.ingest))
         features \(sockets.features.isEmpty ? "over ingest" : list(sockets.features))
         output   \(list(sockets.output))
+        control  \(bindsControl ? list(sockets.control) : "none")
+        reliable \(journal == nil ? "none" : list(sockets.reliable))
+        journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
       """
   }

@@ -15,7 +15,7 @@ struct ConfigurationParser {
 
   let file: String
   let allowsPlaintext: Bool
-  private let notes = ConfigurationNode.ProblemNotes()
+  let notes = ConfigurationNode.ProblemNotes()
 
   init(file: String, allowsPlaintext: Bool) {
     self.file = file
@@ -53,12 +53,14 @@ struct ConfigurationParser {
 
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
-      "name", "preset", "state", "sockets", "models", "defaults", "unknown_models", "limits",
+      "name", "preset", "state", "journal", "sockets", "models", "defaults", "unknown_models", "limits",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     _ = members["preset"]?.choice(Preset.self)
-    if let state = members["state"] { configuration.state = readDirectory(state) }
-    if let sockets = members["sockets"] { readSockets(sockets, into: &configuration.sockets) }
+    readJournal(members, into: &configuration)
+    if let sockets = members["sockets"] {
+      readSockets(sockets, into: &configuration.sockets, hasState: members["state"] != nil)
+    }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
     if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
       configuration.engine.unknownModels = unknown
@@ -80,23 +82,21 @@ struct ConfigurationParser {
     configuration.name = name
   }
 
-  /// A directory, or the name of one that is yet to be made.
-  private func readDirectory(_ node: ConfigurationNode) -> String? {
-    guard let path = node.text(want: "a directory") else { return nil }
-    var isDirectory: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue {
-      node.note("'\(path.prefix(200))' is no directory, want one, or a path where none is yet")
-      return nil
-    }
-    return path
-  }
-
-  private func readSockets(_ node: ConfigurationNode, into sockets: inout Configuration.Sockets) {
-    let members = node.members(["ingest", "features", "output", "control"])
+  private func readSockets(
+    _ node: ConfigurationNode, into sockets: inout Configuration.Sockets, hasState: Bool
+  ) {
+    let members = node.members(["ingest", "features", "output", "control", "reliable"])
     if let ingest = members["ingest"] { sockets.ingest = readEndpoints(ingest) }
     if let features = members["features"] { sockets.features = readEndpoints(features) }
     if let output = members["output"] { sockets.output = readEndpoints(output) }
-    if let control = members["control"] { sockets.control = readEndpoints(control) }
+    if let control = members["control"] {
+      sockets.control = readEndpoints(control)
+      sockets.isControlConfigured = true
+    }
+    if let reliable = members["reliable"] {
+      sockets.reliable = readEndpoints(reliable)
+      if !hasState { reliable.note("acknowledges what is stored, and nothing is, want state: DIRECTORY") }
+    }
   }
 
   private func readEndpoints(_ node: ConfigurationNode) -> [Endpoint] {
@@ -140,7 +140,7 @@ struct ConfigurationParser {
     if let message = members["message_bytes"]?.integer(bytes) { configuration.wire.messageBytes = message }
   }
 
-  private static let modelParts = ["baseline", "performance", "drift", "retrain"]
+  private static let modelParts = ["baseline", "performance", "drift", "retrain", "no_data_after"]
 
   /// What may stand once; an absent version counts as one.
   private struct Entry: Hashable {
@@ -190,6 +190,9 @@ struct ConfigurationParser {
     if let performance = members["performance"] { readPerformance(performance, into: &settings.performance) }
     if let drift = members["drift"] { readDrift(drift, into: &settings.drift) }
     if let retrain = members["retrain"] { readRetrain(retrain, into: &settings.retrain) }
+    if let silence = members["no_data_after"]?.duration() {
+      settings.noDataAfter = silence == .zero ? nil : silence
+    }
   }
 
   private func readBaseline(_ node: ConfigurationNode, into settings: inout ModelSettings) {
@@ -244,10 +247,11 @@ struct ConfigurationParser {
   }
 
   private func readRetrain(_ node: ConfigurationNode, into policy: inout RetrainPolicy) {
-    let members = node.members([
-      "mode", "accuracy_threshold", "drift_threshold", "min_time_between_retrains",
-      "max_time_without_retrain", "drift_severity_weights", "idle_evaluation",
-    ])
+    let members = node.members(
+      [
+        "mode", "accuracy_threshold", "drift_threshold", "min_time_between_retrains",
+        "max_time_without_retrain", "drift_severity_weights", "idle_evaluation",
+      ] + Self.lifeKeys)
     let numbers = 0...Double.greatestFiniteMagnitude
     if let mode = members["mode"]?.choice(RetrainPolicy.Mode.self) { policy.mode = mode }
     if let threshold = members["accuracy_threshold"]?.number(numbers, want: "a number from 0") {
@@ -264,6 +268,7 @@ struct ConfigurationParser {
       policy.maximumTimeWithoutRetrain = maximum
     }
     if let idle = members["idle_evaluation"]?.duration() { policy.idleEvaluation = idle }
+    readLife(members, into: &policy.life)
     guard let weights = members["drift_severity_weights"]?.members(["low", "medium", "high"]) else { return }
     let want = "a number from 0"
     if let low = weights["low"]?.number(numbers, want: want) { policy.driftSeverityWeights.low = low }

@@ -38,13 +38,11 @@ package final class LocalDaemon: Sendable {
   private func serve(_ configuration: Configuration) {
     var log = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }
     log.logLevel = .critical
-    do throws(ZeroMQError) {
-      let context = try Context()
-      var loop = try ServeLoop(configuration, context: context, stop: stopSignal, log: log) { bound in
+    do throws(ServeFailure) {
+      _ = try Serving(configuration: configuration, log: log, stop: stopSignal).run { bound in
         state.withLock { $0 = .ready(Endpoints(ingest: bound.ingest[0], output: bound.output[0])) }
         changed.signal()
       }
-      _ = try loop.run()
     } catch {
       Terminal(descriptor: 2).print("tidemark: \(error)")
     }

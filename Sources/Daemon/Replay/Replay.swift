@@ -22,7 +22,9 @@ package struct Replay: ~Copyable {
   package init(_ configuration: Configuration) {
     decoder = PlainDecoder(limits: configuration.wire)
     encoder = PublicationEncoder(name: configuration.name)
-    engine = MonitoringEngine(settings: configuration.engine)
+    var settings = configuration.engine
+    settings.runsDecisionTimers = false
+    engine = MonitoringEngine(settings: settings)
     limits = configuration.wire
   }
 
@@ -115,6 +117,7 @@ package struct Replay: ~Copyable {
           terminal.clearProgress()
           terminal.print("line \(tally.lines): \(remark)")
         }
+      case .answer: break
       case .publish(let publication):
         tally.enter(publication.output)
         encoder.encodeBody(of: publication)
@@ -145,6 +148,7 @@ private struct Tally {
     switch output {
     case .performance, .drift, .retrain: assessments += 1
     case .decision: decisions += 1
+    case .decisionChange: break
     case .alert(let transition):
       switch transition.change {
       case .opened: opened += 1

@@ -1,11 +1,12 @@
 import Events
+import Journal
 import Wire
 import ZeroMQ
 
 /// The output socket with all that goes out on it: numbered messages, heads, the account of sources.
 ///
-/// Every message has three frames: topic, framed header, JSON. What must not be lost is numbered under
-/// the daemon's name; what is made only for those who are there, under `NAME.live`.
+/// Every message has three frames: topic, framed header, JSON. What must not be lost comes numbered under
+/// the daemon's name (`Outbox`); what is made only for those who are there is numbered here, under `NAME.live`.
 struct OutputPort: ~Copyable {
   static let headInterval = Duration.seconds(1)
   static let sourcesInterval = Duration.seconds(10)
@@ -18,7 +19,8 @@ struct OutputPort: ~Copyable {
 
   private var socket: Socket<ExtendedPublisher>
   private var encoder: PublicationEncoder
-  private var durable: Numbering
+  /// Where the durable numbering stands: the last number that was sent.
+  private var durable: SequenceNumber
   private var live: Numbering
   private var subscriptions = SubscriptionTable()
   private var message = Multipart()
@@ -34,7 +36,8 @@ struct OutputPort: ~Copyable {
 
   /// Makes and binds the socket.
   init(
-    _ context: borrowing Context, name: SourceName, endpoints: [Endpoint], now: Timestamp
+    _ context: borrowing Context, name: SourceName, endpoints: [Endpoint], durable: SequenceNumber,
+    now: Timestamp
   ) throws(ZeroMQError) {
     // 10,000 outputs a subscriber wait before its newest are dropped. Peers send subscriptions only,
     // so a frame of 4 KiB is ample.
@@ -49,10 +52,8 @@ struct OutputPort: ~Copyable {
     self.socket = socket
     self.endpoints = bound
     encoder = PublicationEncoder(name: name)
-    // Until there is a journal, a numbering begins with its process.
-    let epoch = UInt64(clamping: now.nanoseconds)
-    durable = Numbering(source: encoder.name, epoch: epoch)
-    live = Numbering(source: encoder.liveName, epoch: epoch)
+    self.durable = durable
+    live = Numbering(source: encoder.liveName, epoch: UInt64(clamping: now.nanoseconds))
     (since, nextHead, nextSources, headAllowed, sourcesAllowed) = (now, now, now, now, now)
   }
 
@@ -100,17 +101,22 @@ struct OutputPort: ~Copyable {
 
   // MARK: Sending
 
-  /// Sends one output, unless nobody subscribes to it and it is made for subscribers alone.
+  /// Sends an assessment to whoever subscribes to it.
   ///
   /// - Returns: whether it was handed to libzmq.
   mutating func publish(_ publication: Publication, at now: Timestamp) throws(ZeroMQError) -> Bool {
-    let output = publication.output
-    if output.isOnDemand && !subscriptions.mayWant(output.kind.word) { return false }
+    guard subscriptions.mayWant(publication.output.kind.word) else { return false }
     encoder.encodeTopic(of: publication)
-    if output.isOnDemand && !subscriptions.wants(encoder.topic) { return false }
+    guard subscriptions.wants(encoder.topic) else { return false }
     encoder.encodeBody(of: publication)
-    try send(output.kind, isDurable: !output.isOnDemand, eventTime: publication.time, at: now)
+    try sendLive(publication.output.kind, eventTime: publication.time, at: now)
     return true
+  }
+
+  /// Sends a message of the durable numbering.
+  mutating func send(_ message: StoredMessage) throws(ZeroMQError) {
+    durable.number = message.number
+    try send(message.topic, message.header, message.body)
   }
 
   /// Sends heads when they are due and wanted.
@@ -141,72 +147,43 @@ struct OutputPort: ~Copyable {
       let slice = reports[(part - 1) * size..<min(part * size, reports.count)]
       encoder.encodeSources(
         slice, part: part, of: parts, at: now, since: since, received: received, rejected: rejected)
-      try send(.status, isDurable: false, eventTime: now, at: now)
+      try sendLive(.status, eventTime: now, at: now)
     }
+  }
+
+  /// Says how the journal does, to whoever wants it.
+  mutating func sendJournal(_ report: JournalReport, at now: Timestamp) throws(ZeroMQError) {
+    encoder.encodeJournal(report, at: now)
+    try sendLive(.status, eventTime: now, at: now)
   }
 
   private mutating func sendSigns(
     _ kind: FramedHeader.Kind, _ body: [UInt8], at now: Timestamp
   ) throws(ZeroMQError) {
-    for numbering in [durable, live] {
-      encoder.encodeTopic(kind, of: numbering.source)
-      try send(numbering.sign(kind, at: now), body)
+    let signs = [
+      (encoder.name, durable), (encoder.liveName, SequenceNumber(epoch: live.epoch, number: live.last)),
+    ]
+    for (source, place) in signs {
+      encoder.encodeTopic(kind, of: source)
+      let header = FramedHeader(
+        kind: kind.rawValue, frames: 3, epoch: place.epoch, number: place.number, eventTime: now.nanoseconds,
+        sendTime: now.nanoseconds)
+      try send(encoder.topic, header.bytes, body)
     }
   }
 
-  private mutating func send(
-    _ kind: FramedHeader.Kind, isDurable: Bool, eventTime: Timestamp, at now: Timestamp
+  private mutating func sendLive(
+    _ kind: FramedHeader.Kind, eventTime: Timestamp, at now: Timestamp
   ) throws(ZeroMQError) {
-    let header =
-      isDurable
-      ? durable.next(kind, topic: encoder.topic, eventTime: eventTime, at: now)
-      : live.next(kind, topic: encoder.topic, eventTime: eventTime, at: now)
-    try send(header, encoder.body)
+    let header = live.next(kind, topic: encoder.topic, eventTime: eventTime, at: now)
+    self.header.withUnsafeMutableBytes { header.write(to: $0) }
+    try send(encoder.topic, self.header, encoder.body)
   }
 
   /// XPUB drops for a subscriber whose queue is full and never refuses.
-  private mutating func send(_ header: FramedHeader, _ body: [UInt8]) throws(ZeroMQError) {
-    self.header.withUnsafeMutableBytes { header.write(to: $0) }
-    _ = try socket.send(encoder.topic, more: true)
-    _ = try socket.send(self.header, more: true)
+  private func send(_ topic: [UInt8], _ header: [UInt8], _ body: [UInt8]) throws(ZeroMQError) {
+    _ = try socket.send(topic, more: true)
+    _ = try socket.send(header, more: true)
     _ = try socket.send(body, more: false)
-  }
-}
-
-/// The numbers of one source's messages, and for each topic the last of them.
-private struct Numbering {
-  let source: SourceName
-  private let epoch: UInt64
-  private var last: UInt64 = 0
-  /// At most three topics a model, of at most 200 bytes.
-  private var lastOfTopic: [[UInt8]: UInt64] = [:]
-
-  init(source: SourceName, epoch: UInt64) {
-    self.source = source
-    self.epoch = epoch
-  }
-
-  mutating func next(
-    _ kind: FramedHeader.Kind, topic: [UInt8], eventTime: Timestamp, at now: Timestamp
-  ) -> FramedHeader {
-    last += 1
-    let place = lastOfTopic.index(forKey: topic)
-    let previous = place.map { lastOfTopic.values[$0] } ?? 0
-    if let place {
-      lastOfTopic.values[place] = last
-    } else {
-      // A copy, since the encoder writes the next topic into this array's memory.
-      lastOfTopic[topic.map(\.self)] = last
-    }
-    return FramedHeader(
-      kind: kind.rawValue, flags: last == 1 ? .firstOfEpoch : [], frames: 3, epoch: epoch, number: last,
-      previous: previous, eventTime: eventTime.nanoseconds, sendTime: now.nanoseconds)
-  }
-
-  /// The header of a head or bye, which takes no number.
-  func sign(_ kind: FramedHeader.Kind, at now: Timestamp) -> FramedHeader {
-    FramedHeader(
-      kind: kind.rawValue, frames: 3, epoch: epoch, number: last, eventTime: now.nanoseconds,
-      sendTime: now.nanoseconds)
   }
 }

@@ -1,5 +1,6 @@
 import Engine
 import Events
+import Journal
 import Logging
 import Synchronization
 import Wire
@@ -7,80 +8,103 @@ import ZeroMQ
 
 /// The one thread that reads events, runs the engine and publishes: nothing is shared, nothing waits.
 ///
-/// libzmq's own I/O thread does the network on the other core. It polls the ingest sockets, the output
-/// socket's subscriptions and a wake-up, with the next deadline as its timeout.
+/// libzmq's own I/O thread does the network on the other core; the journal's thread writes the disk and the
+/// control socket's thread reads it. This one polls the sockets for events, the output socket's subscriptions and
+/// the wake-ups of the other threads, with what falls due next as its timeout.
 struct ServeLoop: ~Copyable {
   /// Messages taken before subscriptions and deadlines are looked at again: at 1 M msg/s this is 0.3 ms.
   static let messagesPerTurn = 256
   /// And how long a turn may take, since messages can be megabytes.
   static let turn = Duration.milliseconds(5)
-  /// Messages that wait for each publisher; libzmq counts messages, not bytes.
-  static let eventsHighWaterMark = 1_000
-  /// The same where batches of tens of megabytes come.
-  static let featuresHighWaterMark = 16
+  /// A transaction costs this thread the encoding of what changed. When that took long, the next one waits
+  /// this many times as long, so that commits one after the other take at most a ninth of the time, but
+  /// never longer than ``longestCommitPause``.
+  static let commitPause = 8
+  static let longestCommitPause = Duration.milliseconds(20)
+  /// What a stop waits for the last commit.
+  static let lastCommitPatience = Duration.seconds(2)
 
-  private var ingest: Socket<Subscriber>
-  private let ingestSlot: Poller.Slot
-  /// A second way in, for large feature batches; bound to nothing unless configured.
-  private var features: Socket<Subscriber>
-  private let featuresSlot: Poller.Slot
+  /// What the loop is made of besides its sockets.
+  struct Parts {
+    var configuration: Configuration
+    var recovered: RecoveredJournal?
+    /// Nil without a journal.
+    var journal: JournalThread?
+    /// Nil without a control socket.
+    var exchange: ControlExchange?
+    var stop: StopSignal
+    var clock: ServeClock
+    var log: Logger
+  }
+
+  private var ports: IngestPorts
   private var output: OutputPort
-  private var poller = Poller()
+  private var poller: Poller
+  private let finishedSlot: Poller.Slot?
+  private let askedSlot: Poller.Slot?
+  private let journal: JournalThread?
+  private let exchange: ControlExchange?
   private let stop: StopSignal
   private let clock: ServeClock
 
-  private var message = Multipart()
   private var decoder: MessageDecoder
-  private var engine: MonitoringEngine
-  private var effects: [Effect] = []
+  private var delivery: Delivery
   private var account: Account
+  /// When the next transaction may be made.
+  private var commitAllowed = Timestamp.min
 
-  /// Makes and binds the sockets, on the thread that will run the loop, and reports the endpoints.
-  init(
-    _ configuration: Configuration, context: borrowing Context, stop: StopSignal, log: Logger,
-    onReady: (_ bound: Configuration.Sockets) -> Void
-  ) throws(ZeroMQError) {
-    let clock = ServeClock()
-    let sockets = configuration.sockets
-    var ingest = try Self.ingestSocket(context, configuration.wire, highWaterMark: Self.eventsHighWaterMark)
-    var features = try Self.ingestSocket(
-      context, configuration.wire, highWaterMark: Self.featuresHighWaterMark)
-    var bound = sockets
+  /// Makes and binds the sockets, on the thread that will run the loop.
+  ///
+  /// - Throws: `ServeFailure` when a socket cannot be bound or the journal's records are of another build.
+  init(_ parts: Parts, context: borrowing Context) throws(ServeFailure) {
+    let configuration = parts.configuration
+    let now = parts.clock.now
+    let delivery = try Self.delivery(configuration, parts.recovered, now)
+    var poller = Poller()
     // Outputs first: whoever waits for the ingest address can rely on the other one.
-    let output = try OutputPort(
-      context, name: configuration.name, endpoints: sockets.output, now: clock.now)
-    bound.output = output.endpoints
-    bound.ingest = []
-    for endpoint in sockets.ingest { bound.ingest.append(try ingest.bind(endpoint)) }
-    bound.features = []
-    for endpoint in sockets.features { bound.features.append(try features.bind(endpoint)) }
-    ingestSlot = poller.add(ingest)
-    featuresSlot = poller.add(features)
+    let durable = SequenceNumber(epoch: delivery.epoch, number: delivery.published)
+    let output = try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      try OutputPort(
+        context, name: configuration.name, endpoints: configuration.sockets.output, durable: durable, now: now
+      )
+    }
+    let ports = try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      try IngestPorts(context, configuration, hasReliable: parts.recovered != nil, &poller)
+    }
     output.add(to: &poller)
-    _ = poller.add(stop.wakeup)
-    self.ingest = ingest
-    self.features = features
-    self.output = output
-    self.stop = stop
-    self.clock = clock
+    _ = poller.add(parts.stop.wakeup)
+    if let journal = parts.journal { finishedSlot = poller.add(journal.finished) } else { finishedSlot = nil }
+    if let exchange = parts.exchange { askedSlot = poller.add(exchange.asked) } else { askedSlot = nil }
+    (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
     decoder = MessageDecoder(limits: configuration.wire)
-    engine = MonitoringEngine(settings: configuration.engine)
-    account = Account(log: log)
-    onReady(bound)
+    account = Account(log: parts.log)
+    self.poller = poller
+    self.output = output
+    self.ports = ports
+    self.delivery = delivery
+    self.delivery.tracksChanges = parts.journal != nil
   }
 
-  private static func ingestSocket(
-    _ context: borrowing Context, _ limits: WireLimits, highWaterMark: Int
-  ) throws(ZeroMQError) -> Socket<Subscriber> {
-    // Memory: peers × high-water mark × message size at worst. libzmq's own limit is twice ours, since it
-    // cuts the connection and loses its neighbours, where ours refuses one message.
-    try Socket<Subscriber>(
-      context, linger: .none,
-      options: [
-        .receiveHighWaterMark(highWaterMark), .maximumFrameSize(2 * limits.frameBytes),
-        .handshakeTimeout(milliseconds: 5_000), .backlog(256), .subscribe(""),
-      ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
+  private static func delivery(
+    _ configuration: Configuration, _ recovered: RecoveredJournal?, _ now: Timestamp
+  ) throws(ServeFailure) -> Delivery {
+    do throws(StateError) {
+      return try Delivery(
+        configuration.engine, name: configuration.name, checkpoints: configuration.checkpoints,
+        journal: recovered, now: now)
+    } catch { throw .state(error) }
   }
+
+  /// The sockets of `configuration`, as bound.
+  func bound(_ sockets: Configuration.Sockets) -> Configuration.Sockets {
+    var bound = sockets
+    bound.output = output.endpoints
+    (bound.ingest, bound.features, bound.reliable) = (ports.ingest, ports.features, ports.reliable)
+    return bound
+  }
+
+  /// The numbering of what is published.
+  var epoch: UInt64 { delivery.epoch }
 
   /// Runs until told to stop; then nothing more is read, and what was published goes out while the
   /// sockets linger.
@@ -88,82 +112,146 @@ struct ServeLoop: ~Copyable {
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
     // Sources that begin from here on are accounted from their first message.
-    engine.advance(to: clock.now, into: &effects)
+    delivery.advance(to: clock.now)
     while !stop.isRequested {
       _ = try poller.wait(milliseconds: timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
       // is sent alerts should be sent the assessments that he subscribed to.
       try output.takeSubscriptions(at: clock.now)
-      engine.reportsAssessments = output.wantsAssessments
-      if poller.isReadable(ingestSlot) { try takeMessages(from: .events) }
-      if poller.isReadable(featuresSlot) { try takeMessages(from: .features) }
+      delivery.reportsAssessments = output.wantsAssessments
+      for way in IngestPorts.Way.allCases where ports.isReadable(way, poller) { try takeMessages(from: way) }
+      takeFeedback()
       let now = clock.now
-      effects.removeAll(keepingCapacity: true)
-      engine.advance(to: now, into: &effects)
+      delivery.advance(to: now)
+      takeOutcome(at: now)
       try perform(at: now)
+      submit(at: now)
       try output.sendHeads(at: now)
-      if output.owesSources(at: now) {
-        try output.sendSources(
-          engine.sourceReports, received: account.received, rejected: account.rejected, at: now)
-      }
+      if output.owesSources(at: now) { try sendStatus(at: now) }
     }
-    try output.sendBye(at: clock.now)
+    try finish()
     return account.metadata
+  }
+
+  private mutating func sendStatus(at now: Timestamp) throws(ZeroMQError) {
+    try output.sendSources(
+      delivery.engine.sourceReports, received: account.received, rejected: account.rejected, at: now)
+    try output.sendJournal(delivery.journalReport(bytes: journal?.bytes), at: now)
   }
 
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    let due = min(engine.nextDeadline ?? .max, output.nextDue ?? .max)
+    var due = min(delivery.nextDue ?? .max, output.nextDue ?? .max)
     guard due != .max else { return nil }
+    if due < commitAllowed { due = min(commitAllowed, output.nextDue ?? .max) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
-    return Int(max(0, min(nanoseconds, 3_600_000_000_000)) / 1_000_000) + 1
+    // To the millisecond at least, but what is due already is not waited for.
+    return nanoseconds <= 0 ? 0 : Int(min(nanoseconds, 3_600_000_000_000) / 1_000_000) + 1
   }
 
-  private enum Way { case events, features }
+  // MARK: Events
 
-  private mutating func takeMessages(from way: Way) throws(ZeroMQError) {
+  private mutating func takeMessages(from way: IngestPorts.Way) throws(ZeroMQError) {
     var end: Timestamp?
     for _ in 0..<Self.messagesPerTurn {
-      let receipt =
-        switch way {
-        case .events: try ingest.receive(into: &message)
-        case .features: try features.receive(into: &message)
-        }
+      let receipt = try ports.receive(from: way)
       guard receipt != .nothing else { return }
       let now = clock.now
-      if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
-      var isSign = false
+      let peer = way == .reliable ? ports.peer : nil
       do throws(Remark) {
-        let event = try decode(receipt)
-        isSign = event.body.isSign
-        if isSign { account.countHead() } else { account.countReceived() }
-        engine.handle(event, at: now, into: &effects)
+        let event = try decode(receipt, way)
+        if event.body.isSign { account.countHead() } else { account.countReceived() }
+        delivery.take(event, from: peer.map { .reliable(peer: $0) } ?? .lossy, at: now)
       } catch {
         account.countReceived()
         account.enter(error, at: now)
+        if let peer { delivery.refuse(error, from: peer, at: now) }
       }
-      if !effects.isEmpty { try perform(at: now, isOfSign: isSign) }
+      try perform(at: now)
       end = end ?? now.advanced(by: Self.turn)
       if stop.isRequested || now >= end! { return }
     }
   }
 
-  private mutating func decode(_ receipt: Receipt) throws(Remark) -> Event {
+  private mutating func decode(_ receipt: Receipt, _ way: IngestPorts.Way) throws(Remark) -> Event {
     if case .tooManyFrames(let count) = receipt {
       throw Remark(.malformed, "\(count) frames, at most \(Multipart.maximumFrames) are taken")
     }
-    return try decoder.decode(message.frames)
+    return try decoder.decode(ports.frames(of: way))
   }
 
-  /// Does what the engine asked for, in its order.
-  private mutating func perform(at now: Timestamp, isOfSign: Bool = false) throws(ZeroMQError) {
-    for effect in effects {
-      switch effect {
-      case .account(let remark): account.enter(remark, isOfSign: isOfSign, at: now)
-      case .publish(let publication):
+  private mutating func takeFeedback() {
+    guard let exchange, let askedSlot, poller.isReadable(askedSlot) else { return }
+    for request in exchange.takeRequests() {
+      delivery.take(request.feedback, of: request.header, request.ticket, at: clock.now)
+    }
+  }
+
+  /// Does what is to be done, in its order.
+  private mutating func perform(at now: Timestamp) throws(ZeroMQError) {
+    guard delivery.hasActions else { return }
+    for action in delivery.takeActions() {
+      switch action {
+      case .account(let remark, let isOfSign): account.enter(remark, isOfSign: isOfSign, at: now)
+      case .publishLive(let publication):
         if try output.publish(publication, at: now) { account.countPublished(publication.output) }
+      case .send(let message, let kind):
+        try output.send(message)
+        exchange?.setPublished(message.number)
+        account.countPublished(kind)
+      case .reply(let peer, let frames): try ports.reply(to: peer, frames)
+      case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
       }
     }
+  }
+
+  // MARK: Journal
+
+  private mutating func takeOutcome(at now: Timestamp) {
+    guard let journal, let finishedSlot, poller.isReadable(finishedSlot) else { return }
+    take(journal.takeOutcome(), at: now)
+  }
+
+  private mutating func take(_ outcome: JournalThread.Outcome?, at now: Timestamp) {
+    switch outcome {
+    case nil: break
+    case .committed: delivery.committed(at: now)
+    case .failed(let error): delivery.failed(error.description, at: now)
+    }
+  }
+
+  private mutating func submit(at now: Timestamp) {
+    guard let journal, now >= commitAllowed, let transaction = delivery.nextTransaction(at: now) else {
+      return
+    }
+    journal.submit(transaction)
+    let cost = now.duration(to: clock.now)
+    commitAllowed = now.advanced(by: min(cost * Self.commitPause, Self.longestCommitPause))
+  }
+
+  /// Stores everything, sends what was stored, and says that this is the end.
+  private mutating func finish() throws(ZeroMQError) {
+    if let journal {
+      let end = clock.now.advanced(by: Self.lastCommitPatience)
+      // What is under way, and then the rest.
+      for _ in 0..<2 {
+        if delivery.isCommitting { try awaitOutcome(of: journal, until: end) }
+        guard !delivery.isCommitting, let last = delivery.lastTransaction(at: clock.now) else { break }
+        journal.submit(last)
+      }
+      if delivery.isCommitting { try awaitOutcome(of: journal, until: end) }
+    }
+    try output.sendBye(at: clock.now)
+  }
+
+  private mutating func awaitOutcome(of journal: JournalThread, until end: Timestamp) throws(ZeroMQError) {
+    var poller = Poller()
+    _ = poller.add(journal.finished)
+    while delivery.isCommitting, clock.now < end {
+      _ = try poller.wait(milliseconds: Int(clock.now.duration(to: end).clampedNanoseconds / 1_000_000) + 1)
+      take(journal.takeOutcome(), at: clock.now)
+    }
+    try perform(at: clock.now)
   }
 }
 

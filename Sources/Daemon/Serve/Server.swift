@@ -40,22 +40,26 @@ package struct Server: Sendable {
 
   /// Runs on the socket thread: makes the sockets, loops, closes them.
   private func serve(until stop: StopSignal) -> ExitStatus {
-    do throws(ZeroMQError) {
-      let context = try Context()
-      var loop = try ServeLoop(configuration, context: context, stop: stop, log: log) { bound in
+    do throws(ServeFailure) {
+      let account = try Serving(configuration: configuration, log: log, stop: stop).run { bound in
         let list = { (endpoints: [Endpoint]) in
           Logger.MetadataValue.string(endpoints.map(\.description).joined(separator: ","))
         }
         var metadata: Logger.Metadata = ["ingest": list(bound.ingest), "output": list(bound.output)]
         if !bound.features.isEmpty { metadata["features"] = list(bound.features) }
+        if !bound.control.isEmpty { metadata["control"] = list(bound.control) }
+        if !bound.reliable.isEmpty { metadata["reliable"] = list(bound.reliable) }
         log.notice("ready", metadata: metadata)
       }
-      let account = try loop.run()
       log.notice("stopped", metadata: account)
       return .success
     } catch {
       log.error("\(error)")
-      return Self.bindFailures.contains(error.code) ? .unavailable : .system
+      switch error {
+      case .socket(let error): return Self.bindFailures.contains(error.code) ? .unavailable : .system
+      case .journal(.locked): return .unavailable
+      case .journal, .state: return .system
+      }
     }
   }
 

@@ -5,9 +5,12 @@ package struct Head: Sendable, Equatable {
   package var dropped: UInt64
   /// How often it says so; nil in a bye.
   package var interval: Duration?
+  /// On the lossless lane, the first number that the source can still send.
+  package var first: UInt64?
 
-  package init(dropped: UInt64 = 0, interval: Duration? = nil) {
+  package init(dropped: UInt64 = 0, interval: Duration? = nil, first: UInt64? = nil) {
     self.dropped = dropped
     self.interval = interval
+    self.first = first
   }
 }

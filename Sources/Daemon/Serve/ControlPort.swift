@@ -1,0 +1,278 @@
+import Events
+import Journal
+import Synchronization
+import Wire
+import ZeroMQ
+
+/// Who waits for the answer to feedback: the connection, and the request's own numbering.
+struct ControlTicket: Sendable {
+  var peer: [UInt8]
+  var epoch: UInt64
+  var number: UInt64
+}
+
+/// What the control thread and the serving thread say to each other.
+///
+/// Both ways are bounded: a request that finds ``maximumWaiting`` others is answered `busy`; answers are as many
+/// as requests.
+final class ControlExchange: Sendable {
+  static let maximumWaiting = 1_024
+
+  struct Request: Sendable {
+    var ticket: ControlTicket
+    var header: EventHeader
+    var feedback: Feedback
+  }
+
+  private struct State: Sendable {
+    var requests: [Request] = []
+    var answers: [(ControlTicket, FeedbackAnswer)] = []
+    var isStopped = false
+  }
+
+  private let state = Mutex(State())
+  /// Wakes the serving thread.
+  let asked: Wakeup
+  /// Wakes the control thread.
+  let answered: Wakeup
+  /// The last number that was sent.
+  private let head: Atomic<UInt64>
+
+  init(head: UInt64) throws(ZeroMQError) {
+    asked = try Wakeup()
+    answered = try Wakeup()
+    self.head = Atomic(head)
+  }
+
+  var published: UInt64 { head.load(ordering: .acquiring) }
+  func setPublished(_ number: UInt64) { head.store(number, ordering: .releasing) }
+
+  /// Returns false when too many wait.
+  func ask(_ request: Request) -> Bool {
+    let isTaken = state.withLock { state in
+      guard state.requests.count < Self.maximumWaiting else { return false }
+      state.requests.append(request)
+      return true
+    }
+    if isTaken { asked.signal() }
+    return isTaken
+  }
+
+  func takeRequests() -> [Request] {
+    asked.drain()
+    return state.withLock { state in
+      defer { state.requests = [] }
+      return state.requests
+    }
+  }
+
+  func answer(_ ticket: ControlTicket, _ answer: FeedbackAnswer) {
+    state.withLock { $0.answers.append((ticket, answer)) }
+    answered.signal()
+  }
+
+  func takeAnswers() -> [(ControlTicket, FeedbackAnswer)] {
+    answered.drain()
+    return state.withLock { state in
+      defer { state.answers = [] }
+      return state.answers
+    }
+  }
+
+  func stop() {
+    state.withLock { $0.isStopped = true }
+    answered.signal()
+  }
+
+  var isStopped: Bool { state.withLock { $0.isStopped } }
+}
+
+/// The control socket, on a thread of its own: stored messages are read and sent here, so that no reader,
+/// however slow, touches what serves. Feedback goes to the serving thread and comes back as an answer.
+struct ControlPort: ~Copyable {
+  /// Clients that fetched within ``clientMemory``; more are answered `busy`.
+  static let maximumClients = 16
+  static let clientMemory = Duration.seconds(30)
+  static let frameBytes = 64 << 10
+  private static let requestsPerTurn = 64
+
+  private let socket: Socket<Router>
+  private let slot: Poller.Slot
+  private var poller = Poller()
+  private var message = Multipart(isRouted: true)
+  private let exchange: ControlExchange
+  private let reader: JournalReader?
+  private let epoch: UInt64
+  private let encoder: AnswerEncoder
+  private let clock: ServeClock
+  /// When each client that fetches was last heard.
+  private var clients: [[UInt8]: Timestamp] = [:]
+  /// As bound.
+  let endpoints: [Endpoint]
+
+  /// Makes and binds the socket, on the thread that will run it.
+  ///
+  /// - Parameter reader: nil without a journal.
+  init(
+    _ context: borrowing Context, name: SourceName, endpoints: [Endpoint], exchange: ControlExchange,
+    reader: JournalReader?, epoch: UInt64, clock: ServeClock
+  ) throws(ZeroMQError) {
+    // One answer to a fetch is 512 messages and an end: with room for two, a client that asks once an answer
+    // never meets a full queue, and one that does not take its answers costs at most 16 × 2 × 4 MiB.
+    var socket = try Socket<Router>(
+      context, linger: .milliseconds(1_000),
+      options: [
+        .mandatory, .sendHighWaterMark(2 * (ControlFetch.maximumMessages + 1)), .receiveHighWaterMark(1_000),
+        .maximumFrameSize(Self.frameBytes), .handshakeTimeout(milliseconds: 5_000), .backlog(256),
+      ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
+    var bound: [Endpoint] = []
+    for endpoint in endpoints { bound.append(try socket.bind(endpoint)) }
+    slot = poller.add(socket)
+    _ = poller.add(exchange.answered)
+    self.socket = socket
+    self.endpoints = bound
+    self.exchange = exchange
+    self.reader = reader
+    self.epoch = epoch
+    self.clock = clock
+    encoder = AnswerEncoder(name: name)
+  }
+
+  /// Runs until the exchange is stopped.
+  mutating func run() throws(ZeroMQError) {
+    while true {
+      _ = try poller.wait(milliseconds: 1_000)
+      for (ticket, answer) in exchange.takeAnswers() {
+        _ = try socket.send(
+          message: [ticket.peer]
+            + encoder.frames(answer, epoch: ticket.epoch, number: ticket.number, at: clock.now))
+      }
+      if exchange.isStopped { return }
+      if poller.isReadable(slot) { try takeRequests() }
+    }
+  }
+
+  private mutating func takeRequests() throws(ZeroMQError) {
+    for _ in 0..<Self.requestsPerTurn {
+      switch try socket.receive(into: &message) {
+      case .nothing: return
+      case .tooManyFrames: continue
+      case .message: try takeRequest()
+      }
+    }
+  }
+
+  private mutating func takeRequest() throws(ZeroMQError) {
+    let frames = message.routedFrames
+    let peer = message.withFrame(0) { Array($0) }
+    let request: ControlRequest
+    do throws(Remark) { request = try ControlRequest(parsing: frames) } catch {
+      return try refuse(error, frames, to: peer)
+    }
+    switch request.body {
+    case .fetch(let fetch): try answer(fetch, request.number, to: peer)
+    case .feedback(let feedback):
+      let ticket = ControlTicket(peer: peer, epoch: request.epoch, number: request.number)
+      let isTaken = exchange.ask(.init(ticket: ticket, header: request.header, feedback: feedback))
+      if !isTaken { try refuse(.init(.busy, "too many requests wait"), ticket) }
+    }
+  }
+
+  /// Bytes that are no request are answered when it can be told what they were to be.
+  private func refuse(_ remark: Remark, _ frames: Frames, to peer: [UInt8]) throws(ZeroMQError) {
+    guard let address = ControlRequest.address(of: frames) else { return }
+    switch FramedHeader.Kind(rawValue: address.kind) {
+    case .fetch, .snapshot:
+      let end = AnswerEncoder.End(
+        .malformed, epoch: epoch, first: 0, next: 0, head: exchange.published, detail: remark.detail)
+      try send(end, isSnapshot: address.kind == FramedHeader.Kind.snapshot.rawValue, address.number, to: peer)
+    default:
+      try refuse(
+        .init(.malformed, remark.description),
+        ControlTicket(peer: peer, epoch: max(1, address.epoch), number: address.number))
+    }
+  }
+
+  private func refuse(_ refusal: FeedbackAnswer.Refusal, _ ticket: ControlTicket) throws(ZeroMQError) {
+    _ = try socket.send(
+      message: [ticket.peer]
+        + encoder.frames(.refused(refusal), epoch: ticket.epoch, number: ticket.number, at: clock.now))
+  }
+
+  private func send(
+    _ end: AnswerEncoder.End, isSnapshot: Bool, _ number: UInt64, to peer: [UInt8]
+  ) throws(ZeroMQError) {
+    _ = try socket.send(
+      message: [peer] + encoder.frames(end, toSnapshot: isSnapshot, number: number, at: clock.now))
+  }
+
+  // MARK: Fetching
+
+  private mutating func answer(
+    _ request: ControlFetch, _ number: UInt64, to peer: [UInt8]
+  ) throws(ZeroMQError) {
+    var end = AnswerEncoder.End(.noJournal, epoch: epoch, first: 0, next: 0, head: exchange.published)
+    var found: FetchedMessages?
+    if let reader {
+      if isWelcome(peer) {
+        do throws(JournalError) {
+          found = try reader.fetch(request.query)
+        } catch {
+          (end.status, end.detail) = (.busy, error.description)
+        }
+      } else {
+        (end.status, end.detail) = (.busy, "\(Self.maximumClients) clients are fetching")
+      }
+    }
+    if let found {
+      for stored in found.messages {
+        // A full queue: it asked again without waiting for the end, and asks once more when nothing comes.
+        guard try socket.send(message: [peer] + stored.replayed) else { return }
+      }
+      end = AnswerEncoder.End(found)
+    }
+    try send(end, isSnapshot: request.onlyOpen, number, to: peer)
+  }
+
+  /// Whether this client may fetch, which it then does.
+  private mutating func isWelcome(_ peer: [UInt8]) -> Bool {
+    let now = clock.now
+    if clients[peer] == nil && clients.count >= Self.maximumClients {
+      clients = clients.filter { $0.value.duration(to: now) < Self.clientMemory }
+      guard clients.count < Self.maximumClients else { return false }
+    }
+    clients[peer] = now
+    return true
+  }
+}
+
+extension ControlFetch {
+  fileprivate var query: FetchRequest {
+    FetchRequest(
+      epoch: onlyOpen && epoch == 0 ? nil : epoch, from: from, limit: limit, byteLimit: byteLimit,
+      prefixes: prefixes, onlyOpen: onlyOpen)
+  }
+}
+
+extension AnswerEncoder.End {
+  fileprivate init(_ found: FetchedMessages) {
+    let status: Status =
+      switch found.status {
+      case .complete: .complete
+      case .more: .more
+      case .truncated: .truncated
+      case .epochMismatch: .epochMismatch
+      }
+    self.init(status, epoch: found.epoch, first: found.first, next: found.next, head: found.head)
+  }
+}
+
+extension StoredMessage {
+  /// Its frames as they were sent, marked as sent again.
+  fileprivate var replayed: [[UInt8]] {
+    var header = header
+    // The flags are big-endian at byte 8; `replayed` is the lowest bit.
+    if header.count == FramedHeader.size { header[11] |= UInt8(FramedHeader.Flags.replayed.rawValue) }
+    return [topic, header, body]
+  }
+}

@@ -1,0 +1,113 @@
+import Events
+import Journal
+import Logging
+import Synchronization
+import ZeroMQ
+
+/// The threads of one daemon, put together and taken apart in order: journal, control socket, serving loop.
+struct Serving: Sendable {
+  let configuration: Configuration
+  let log: Logger
+  let stop: StopSignal
+
+  /// Serves on this thread until ``stop`` is requested.
+  ///
+  /// - Parameter onReady: told the endpoints as bound, when everything listens.
+  /// - Returns: the account of the run.
+  func run(onReady: (Configuration.Sockets) -> Void) throws(ServeFailure) -> Logger.Metadata {
+    let clock = ServeClock()
+    let kept = try openJournal(clock)
+    let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
+    let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      ServeLoop.Parts(
+        configuration: configuration, recovered: kept?.recovered,
+        journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
+        exchange: configuration.bindsControl
+          ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
+        stop: stop, clock: clock, log: log)
+    }
+    return try serve(parts, context, onReady)
+  }
+
+  private struct Kept {
+    var database: JournalDatabase
+    var recovered: RecoveredJournal
+  }
+
+  private func openJournal(_ clock: ServeClock) throws(ServeFailure) -> Kept? {
+    guard let settings = configuration.journal else {
+      log.notice("no journal: a restart forgets everything; state: DIRECTORY in the configuration keeps it")
+      return nil
+    }
+    do throws(JournalError) {
+      let (database, recovered) = try JournalDatabase.open(
+        settings, name: configuration.name.text, now: clock.now)
+      for note in recovered.notes { log.warning("\(note)") }
+      log.notice(
+        "journal",
+        metadata: [
+          "directory": .string(settings.directory), "epoch": .stringConvertible(recovered.epoch),
+          "last": .stringConvertible(recovered.lastNumber),
+          "records": .stringConvertible(recovered.states.count),
+          "bytes": .stringConvertible(database.size),
+        ])
+      return Kept(database: database, recovered: recovered)
+    } catch { throw .journal(error) }
+  }
+
+  private func serve(
+    _ parts: ServeLoop.Parts, _ context: borrowing Context, _ onReady: (Configuration.Sockets) -> Void
+  ) throws(ServeFailure) -> Logger.Metadata {
+    var loop = try ServeLoop(parts, context: context)
+    var bound = loop.bound(configuration.sockets)
+    let log = log
+    let reader = try reader()
+    // Whatever happens, the other threads end before this one.
+    defer { parts.journal?.stop() }
+    if let journal = parts.journal {
+      try ServeFailure.ofSockets { () throws(ZeroMQError) in
+        try journal.start(parts.clock) { log.warning("\($0)") }
+      }
+    }
+    let control = try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      try parts.exchange.map { (exchange) throws(ZeroMQError) in
+        try ControlThread(
+          context, configuration, exchange: exchange, reader: reader, epoch: loop.epoch, clock: parts.clock,
+          log: log)
+      }
+    }
+    defer { control?.stop() }
+    bound.control = control?.endpoints ?? []
+    onReady(bound)
+    do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
+  }
+
+  private func reader() throws(ServeFailure) -> JournalReader? {
+    do throws(JournalError) {
+      return try configuration.journal.map { (settings) throws(JournalError) in
+        try JournalReader(directory: settings.directory)
+      }
+    } catch { throw .journal(error) }
+  }
+}
+
+/// Why serving could not begin, or ended.
+enum ServeFailure: Error, CustomStringConvertible {
+  case socket(ZeroMQError)
+  case journal(JournalError)
+  case state(StateError)
+
+  static func ofSockets<Made: ~Copyable>(
+    _ body: () throws(ZeroMQError) -> Made
+  ) throws(ServeFailure) -> Made {
+    do throws(ZeroMQError) { return try body() } catch { throw .socket(error) }
+  }
+
+  var description: String {
+    switch self {
+    case .socket(let error): error.description
+    case .journal(let error): error.description
+    case .state(let error): "the journal holds state that is not of this build: \(error)"
+    }
+  }
+}

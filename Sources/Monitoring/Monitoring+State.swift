@@ -1,0 +1,97 @@
+// How monitors lie in the journal. Settings are not kept: they are the configuration's.
+package import Events
+import Statistics
+
+extension Ring where Element == Double {
+  func encode(to writer: inout StateWriter) {
+    writer.write((0..<count).reversed().map { self[fromLatest: $0] })
+  }
+
+  init(capacity: Int, from reader: inout StateReader) throws(StateError) {
+    self.init(capacity: capacity)
+    // A shorter ring than the one that was written keeps the latest.
+    for value in try reader.readDoubles().suffix(capacity) { append(value) }
+  }
+}
+
+extension PerformanceMonitor {
+  package func encode(to writer: inout StateWriter) {
+    writer.write(givenBaseline) { $0.write($1) }
+    accuracies.encode(to: &writer)
+    latencies.encode(to: &writer)
+    writer.write(total)
+    for breach in [accuracyBreach, latencyBreach] {
+      writer.write(breach) { writer, breach in
+        writer.write(breach.current)
+        writer.write(breach.threshold)
+        writer.write(breach.severity.rawValue)
+      }
+    }
+  }
+
+  /// Goes on from what was written; a baseline that came as an event stands before the configured one.
+  package mutating func restore(from reader: inout StateReader) throws(StateError) {
+    if let baseline = try reader.readOptional({ (reader) throws(StateError) in try reader.readDouble() }) {
+      setBaseline(accuracy: baseline)
+    }
+    accuracies = try Ring(capacity: accuracies.capacity, from: &reader)
+    latencies = try Ring(capacity: latencies.capacity, from: &reader)
+    total = try reader.read()
+    accuracyBreach = try Self.readBreach(&reader)
+    latencyBreach = try Self.readBreach(&reader)
+  }
+
+  private static func readBreach(_ reader: inout StateReader) throws(StateError) -> Breach? {
+    try reader.readOptional { (reader) throws(StateError) in
+      Breach(
+        current: try reader.readDouble(), threshold: try reader.readDouble(),
+        severity: try reader.readWord())
+    }
+  }
+}
+
+extension DriftMonitor {
+  /// All but the baseline, which is kept apart since it changes seldom and is large.
+  package func encode(to writer: inout StateWriter) {
+    let summaries = (0..<history.count).reversed().map { history[fromLatest: $0] }
+    writer.write(summaries) { writer, summary in
+      writer.write(summary.at)
+      writer.write(summary.maximumScore) { $0.write($1) }
+      writer.write(summary.severity.rawValue)
+      writer.write(summary.driftedCount)
+    }
+  }
+
+  package mutating func restore(from reader: inout StateReader) throws(StateError) {
+    let summaries = try reader.readArray { (reader) throws(StateError) in
+      Summary(
+        at: try reader.readTimestamp(),
+        maximumScore: try reader.readOptional { (reader) throws(StateError) in try reader.readDouble() },
+        severity: try reader.readWord(), driftedCount: try reader.readInt())
+    }
+    for summary in summaries.suffix(history.capacity) { history.append(summary) }
+  }
+}
+
+extension FeatureBaseline {
+  package func encode(to writer: inout StateWriter) {
+    writer.write(names) { writer, names in writer.write(names.names) { $0.write($1) } }
+    writer.write(moments.rows)
+    writer.write(moments.columns)
+    writer.write(moments.state)
+  }
+
+  package init(from reader: inout StateReader) throws(StateError) {
+    let list = try reader.readOptional { (reader) throws(StateError) in
+      try reader.readArray { (reader) throws(StateError) in try reader.readText() }
+    }
+    let rows = try reader.readInt()
+    let columns = try reader.readInt()
+    guard let moments = ColumnMoments(columns: columns, rows: rows, state: try reader.readDoubles()) else {
+      throw StateError("a baseline of \(columns) columns with other moments")
+    }
+    let names = list.flatMap(FeatureNames.init)
+    guard list == nil || names?.count == columns else { throw StateError("other names than columns") }
+    self.init(names: names, moments: moments)
+  }
+}

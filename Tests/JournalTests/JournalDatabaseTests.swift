@@ -1,0 +1,2 @@
+import Journal
+import Testing
