@@ -37,6 +37,7 @@ from protocol_pages import (
     table,
     valid,
     validator,
+    vectors,
 )
 
 
@@ -137,7 +138,9 @@ def test_the_fenced_events_are_valid_and_recorded() -> None:
     for event in events:
         valid(event)
         assert event in recorded, f"no output of the examples: {event['type']} {event['id']}"
-    assert {event["type"] for event in events} == types | LIVE_TYPES
+    vectors_of_pages = [each.outcome["event"] for each in vectors() if "event" in each.outcome]
+    assert {event["type"].split(".")[1] for event in events} == {kind.split(".")[1] for kind in types | LIVE_TYPES}
+    assert {event["type"] for event in events + vectors_of_pages} == types | LIVE_TYPES
 
 
 @pytest.mark.parametrize("kind", ["metrics", "features", "baseline", "feedback", "head", "bye"])
@@ -146,6 +149,13 @@ def test_the_fenced_descriptors_are_those_of_the_steady_vectors(kind: str) -> No
     steady = next(each for each in golden("messages.ndjson") if each["name"] == f"{kind}.steady")
     assert bytes.fromhex(steady["frames"][2]) == shown.rstrip("\n").encode()
     validator(f"descriptor.{kind}.schema.json").validate(json.loads(shown))
+
+
+def test_the_fenced_descriptors_of_requests_and_answers_are_those_of_vectors() -> None:
+    there = {bytes.fromhex(each["frames"][2]).decode() for each in golden("control.ndjson") if "expect" in each}
+    for page in ("control", "acknowledgement"):
+        shown = fenced(PAGES[f"kinds/{page}.md"], "descriptor")
+        assert shown and {each.rstrip("\n") for each in shown} <= there
 
 
 def test_the_programs_stand_in_the_readme_as_they_are() -> None:
