@@ -108,7 +108,9 @@ def test_golden_files_are_as_the_readme_says() -> None:
 def test_each_vector_stands_in_the_golden_file(vector: Vector) -> None:
     message = BOTH[IDS.index(vector.name)]
     assert vector.frames == frames(message) and vector.about == message["about"]
-    wanted = message.get("expect") or {key: message[key] for key in ("refused", "counted", "answered") if key in message}
+    wanted = message.get("expect") or {
+        key: message[key] for key in ("refused", "counted", "answered") if key in message
+    }
     assert vector.outcome == wanted
     kind = vector.name.split(".")[0]
     assert vector.page == ("framing.md" if kind == "framing" else f"kinds/{kind}.md")
@@ -136,7 +138,15 @@ def test_golden_meanings_are_valid() -> None:
             kind = framed_reference.WORDS[expect["header"]["kind"]]
             descriptor_schema(kind).validate(expect["descriptor"])
             checked.add(kind)
-    assert checked == {"metrics", "features", "baseline", "feedback", "head", "bye", *"fetch snapshot end ack nack".split()}
+    assert checked == {
+        "metrics",
+        "features",
+        "baseline",
+        "feedback",
+        "head",
+        "bye",
+        *"fetch snapshot end ack nack".split(),
+    }
 
 
 def descriptor_schema(kind: str) -> jsonschema.Draft202012Validator:

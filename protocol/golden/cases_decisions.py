@@ -228,4 +228,3 @@ def journal() -> Case:
         "data": data,
     }
     return out("journal", "The journal writes what it is given.", made, seq=13, prev=12)
-
