@@ -1,6 +1,7 @@
 """The framed encoding in Python, written from `protocol/specification.md` alone: struct, json and numpy.
 
-`decode` takes a message in as the daemon would, `decode_output` one from the daemon, `encode` makes the bytes again.
+`decode` takes a message in as the daemon would, `decode_output` one from the daemon, `encode` makes the bytes again;
+`decode_request` and `decode_hello` are those of the control and of the reliable socket.
 What they say has the form of `expect` in the golden files.
 """
 
@@ -34,15 +35,24 @@ WIDE = FIELDS[FIELDS.index("epoch") :]
 WORDS = dict(enumerate("metrics features predictions labels baseline feedback head bye".split(), 1))
 WORDS |= dict(enumerate("alert decision assessment status".split(), 16))
 WORDS |= dict(enumerate("fetch end snapshot ack nack".split(), 32))
-SPOKEN = {"metrics", "features", "baseline"}
+NUMBERS = {word: number for number, word in WORDS.items()}
+SPOKEN = {"metrics", "features", "baseline", "feedback"}
+REQUESTS = {"feedback", "fetch", "snapshot"}
+#: Out, with a descriptor instead of an event.
+DESCRIBED = {"head", "bye", "end", "ack", "nack"}
+REPORTS = {"acked", "started", "succeeded", "failed", "rejected", "verified", "cancelled"}
 TOMBSTONE = 8
 DTYPES = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "INT32": "<i4", "BOOL": "u1"}
 COLUMNS, METRICS, HEAD_BYTES, DESCRIPTOR_BYTES = 65_536, 1_024, 4_096, 4 << 20
+CONTROL_BYTES, FETCH_MESSAGES, FETCH_BYTES, PREFIXES, PREFIX_BYTES = 64 << 10, 512, 4 << 20, 16, 200
+OWNER_BYTES, REASON_BYTES, RETRY_SECONDS = 128, 400, 1e9
 
 Json = Any
 
 
 class Refused(Exception):
+    """`counted`: its number is entered in an account; of a request, that it is answered."""
+
     def __init__(self, reason: str, counted: bool, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.counted = reason, counted
@@ -128,7 +138,7 @@ def decode_framed(frames: list[bytes]) -> dict[str, Json]:
             raise Body("kind", "unknown_kind")
         if kind != word:
             raise Body("kind", "topic_mismatch")
-        if model == "-":
+        if model == "-" and word != "feedback":
             raise Body("no model")
         if header["flags"] & TOMBSTONE:
             if header["descriptor_encoding"] != 0 or frames[2] or len(frames) != 3:
@@ -156,6 +166,79 @@ def read_sign(frames: list[bytes], header: dict[str, int], word: str, kind: str)
         if not whole(descriptor.get(key), least):
             raise Body(key)
     return descriptor
+
+
+def decode_request(frames: list[bytes]) -> dict[str, Json]:
+    """A message to the control socket: fetch, snapshot or feedback."""
+    if len(frames) < 2 or not frames[1].startswith(b"TIDE"):
+        raise Refused("malformed", False, "not framed")
+    header = read_header(frames)
+    kind, _, _, _ = read_topic(frames[0])
+    word = WORDS.get(header["kind"])
+    if header["seq"] == 0:
+        raise Refused("malformed", False, "seq")
+    if word not in REQUESTS:
+        raise Refused("unknown_kind", False)
+    if kind != word:
+        raise Refused("topic_mismatch", False)
+    try:
+        if len(frames) != 3 or header["descriptor_encoding"] != 1:
+            raise Body("no descriptor, or tensors")
+        descriptor = read_descriptor(frames[2], CONTROL_BYTES)
+        check = check_feedback if word == "feedback" else check_fetch
+        check(descriptor)
+    except Body as wrong:
+        raise Refused("malformed", True, str(wrong)) from None
+    return said(frames, header) | {"descriptor": descriptor, "tensors": []}
+
+
+def decode_hello(frames: list[bytes]) -> dict[str, Json]:
+    """A head on the reliable socket."""
+    meaning = decode_framed(frames)
+    first, seq = meaning["descriptor"].get("first"), int(meaning["header"]["seq"])
+    if first is not None and (not decimal(first) or not 1 <= int(first) <= seq + 1):
+        raise Refused("malformed", False, "first")
+    return meaning
+
+
+def decimal(value: Json) -> bool:
+    digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20
+    return digits and int(value) < 2**64
+
+
+def check_fetch(descriptor: Json) -> None:
+    if not decimal(descriptor.get("epoch")) or not decimal(descriptor.get("from")) or int(descriptor["from"]) == 0:
+        raise Body("epoch or from")
+    for key, most in (("max", FETCH_MESSAGES), ("max_bytes", FETCH_BYTES)):
+        value = descriptor.get(key)
+        if value is not None and not (whole(value, 1) and value <= most):
+            raise Body(key)
+    prefixes = strings(descriptor, "prefixes") or []
+    if len(prefixes) > PREFIXES or any(len(prefix.encode()) > PREFIX_BYTES for prefix in prefixes):
+        raise Body("prefixes")
+
+
+def check_feedback(data: Json) -> None:
+    decision, state, attempt, wait = (data.get(key) for key in ("decision_id", "state", "attempt", "retry_after_s"))
+    if not isinstance(decision, str) or not decision or state not in REPORTS:
+        raise Body("decision_id or state")
+    if attempt is not None and not whole(attempt, 1):
+        raise Body("attempt")
+    for key, least, most in (("owner", 1, OWNER_BYTES), ("token", 1, OWNER_BYTES), ("reason", 0, REASON_BYTES)):
+        text = data.get(key)
+        if text is not None and not (isinstance(text, str) and least <= len(text.encode()) <= most):
+            raise Body(key)
+    if state == "acked" and data.get("owner") is None:
+        raise Body("owner")
+    if wait is not None and not (type(wait) in (int, float) and 0 <= wait < RETRY_SECONDS):
+        raise Body("retry_after_s")
+
+
+def feedback(descriptor: Json, tensors: list[Tensor]) -> tuple[Json, bool]:
+    if tensors:
+        raise Body("tensors")
+    check_feedback(descriptor)
+    return descriptor, False
 
 
 def whole(value: Json, least: int) -> bool:
@@ -304,7 +387,7 @@ def baseline(descriptor: Json, tensors: list[Tensor]) -> tuple[Json, bool]:
     return data, has_text
 
 
-BODIES = {"metrics": metrics, "features": features, "baseline": baseline}
+BODIES = {"metrics": metrics, "features": features, "baseline": baseline, "feedback": feedback}
 
 
 # What it says.
@@ -336,16 +419,13 @@ def plain_event(word: str, model: str, version: str, source: str, header: dict[s
         "type": f"tidemark.{word}.v1",
         "source": source,
         "id": f"{header['epoch']}-{header['seq']}",
-        "subject": model,
         "sequence": str(header["seq"]),
         "epoch": str(header["epoch"]),
         "data": data,
     }
     if header["event_time"]:
         event["time"] = rfc3339(header["event_time"])
-    if version != "-":
-        event["modelversion"] = version
-    return event
+    return event | {key: text for key, text in (("subject", model), ("modelversion", version)) if text != "-"}
 
 
 # Out.
@@ -356,7 +436,7 @@ def decode_output(frames: list[bytes]) -> dict[str, Json]:
     header = read_header(frames)
     meaning = said(frames, header)
     value = json.loads(frames[-1])
-    if WORDS.get(header["kind"]) in ("head", "bye"):
+    if WORDS.get(header["kind"]) in DESCRIBED:
         return meaning | {"descriptor": value, "tensors": []}
     return meaning | {"event": value}
 

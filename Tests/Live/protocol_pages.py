@@ -30,12 +30,15 @@ ENTRY = PAGES["README.md"]
 NORMATIVE = {
     name: text
     for name, text in PAGES.items()
-    if name in ("README.md", "specification.md", "framing.md") or name.startswith("kinds/")
+    if name in ("README.md", "specification.md", "framing.md", "failures.md") or name.startswith("kinds/")
 }
 
-KINDS_IN = {f"tidemark.{kind}.v1" for kind in ("metrics", "features", "baseline")}
-#: What comes of a clock or a daemon that runs, and so of no recording.
-LIVE_TYPES = {"tidemark.status.sources.v1"}
+KINDS_IN = {f"tidemark.{kind}.v1" for kind in ("metrics", "features", "baseline", "feedback")}
+#: What comes of a clock, of a daemon that runs or of an orchestrator, and so of no recording.
+LIVE_TYPES = {"tidemark.feedback.v1", "tidemark.status.sources.v1", "tidemark.status.journal.v1"} | {
+    f"tidemark.decision.retrain.{change}.v1"
+    for change in ("acked", "started", "succeeded", "verified", "failed", "rejected", "superseded", "cancelled")
+}
 
 
 def source(path: str) -> str:

@@ -37,6 +37,7 @@ from protocol_pages import (
     table,
     valid,
     validator,
+    vectors,
 )
 
 
@@ -100,7 +101,7 @@ def test_all_examples_are_valid() -> None:
     outputs = [strict_json(line) for line in lines("outputs.ndjson")]
     for item in items + outputs:
         valid(item)
-    assert {item["type"] for item in items} == KINDS_IN
+    assert {item["type"] for item in items} == KINDS_IN - LIVE_TYPES
     assert {item["type"] for item in outputs} == set(
         SCHEMAS["output.schema.json"]["properties"]["type"]["enum"]
     ) - LIVE_TYPES
@@ -110,7 +111,7 @@ def test_all_examples_are_valid() -> None:
 def test_each_kind_has_an_example_from_the_recording(folder_name: str, recording: str) -> None:
     recorded = [json.loads(line) for line in lines(recording)]
     files = {path.stem: json.loads(path.read_text()) for path in (EXAMPLES / folder_name).iterdir()}
-    live = LIVE_TYPES if folder_name == "out" else set()
+    live = {kind for kind in LIVE_TYPES if (kind in KINDS_IN) == (folder_name == "in")}
     assert {f"tidemark.{stem}.v1" for stem in files} == {item["type"] for item in recorded} | live
     recorded += [each["expect"]["event"] for each in golden("messages.ndjson") if "event" in each.get("expect", {})]
     for stem, item in files.items():
@@ -132,24 +133,29 @@ def shown_events(page: str) -> list[Event]:
 def test_the_fenced_events_are_valid_and_recorded() -> None:
     recorded = [json.loads(line) for name in ("inputs.ndjson", "outputs.ndjson") for line in lines(name)]
     types = {item["type"] for item in recorded}
-    recorded += [
-        each["expect"]["event"]
-        for each in golden("messages.ndjson")
-        if each["direction"] == "out" and "event" in each["expect"]
-    ]
+    recorded += [each["expect"]["event"] for each in golden("messages.ndjson") if "event" in each.get("expect", {})]
     events = [event for page in NORMATIVE for event in shown_events(page)]
     for event in events:
         valid(event)
         assert event in recorded, f"no output of the examples: {event['type']} {event['id']}"
-    assert {event["type"] for event in events} == types | LIVE_TYPES
+    vectors_of_pages = [each.outcome["event"] for each in vectors() if "event" in each.outcome]
+    assert {event["type"].split(".")[1] for event in events} == {kind.split(".")[1] for kind in types | LIVE_TYPES}
+    assert {event["type"] for event in events + vectors_of_pages} == types | LIVE_TYPES
 
 
-@pytest.mark.parametrize("kind", ["metrics", "features", "baseline", "head", "bye"])
+@pytest.mark.parametrize("kind", ["metrics", "features", "baseline", "feedback", "head", "bye"])
 def test_the_fenced_descriptors_are_those_of_the_steady_vectors(kind: str) -> None:
     (shown,) = fenced(PAGES[f"kinds/{kind}.md"], "descriptor")
     steady = next(each for each in golden("messages.ndjson") if each["name"] == f"{kind}.steady")
     assert bytes.fromhex(steady["frames"][2]) == shown.rstrip("\n").encode()
     validator(f"descriptor.{kind}.schema.json").validate(json.loads(shown))
+
+
+def test_the_fenced_descriptors_of_requests_and_answers_are_those_of_vectors() -> None:
+    there = {bytes.fromhex(each["frames"][2]).decode() for each in golden("control.ndjson") if "expect" in each}
+    for page in ("control", "acknowledgement"):
+        shown = fenced(PAGES[f"kinds/{page}.md"], "descriptor")
+        assert shown and {each.rstrip("\n") for each in shown} <= there
 
 
 def test_the_programs_stand_in_the_readme_as_they_are() -> None:
@@ -195,8 +201,9 @@ def test_each_bad_line_has_its_reason() -> None:
     assert counted == Counter(word for words in expected() for word in words if word != "taken")
 
 
-#: They need a topic, a clock or tensors.
+#: They need a topic, a clock, tensors or a journal.
 LIVE_ONLY = {"topic_mismatch", "time_refused", "text_ignored", "clock_skew"}
+LIVE_ONLY |= {"feedback_refused", "out_of_order", "journal_failed", "history_thinned"}
 
 
 def test_bad_lines_show_every_reason_that_replay_can_give() -> None:
@@ -204,16 +211,17 @@ def test_bad_lines_show_every_reason_that_replay_can_give() -> None:
 
 
 def test_what_becomes_of_bad_input_is_what_the_vectors_say() -> None:
-    messages = {each["name"]: each for each in golden("messages.ndjson")}
+    messages = {each["name"]: each for name in ("messages", "control") for each in golden(f"{name}.ndjson")}
     seen = []
-    for _, reason, number, where in table(section("Framed", section("What becomes of bad input"))):
-        named = re.findall(r"`(\w+\.\w+)`", where)
-        assert named or where.startswith("none: "), where
-        for name in named:
-            message = messages[name]
-            assert (f"`{message['refused']}`", "yes" if message["counted"] else "no") == (reason, number), name
-        seen += named
-    assert len(seen) == len(set(seen)) > 50
+    for title, key in (("Framed", "counted"), ("Requests", "answered")):
+        for _, reason, number, where in table(section(title, section("What becomes of bad input"))):
+            named = re.findall(r"`(\w+\.\w+)`", where)
+            assert named or where.startswith("none: "), where
+            for name in named:
+                message = messages[name]
+                assert (f"`{message['refused']}`", "yes" if message[key] else "no") == (reason, number), name
+            seen += named
+    assert len(seen) == len(set(seen)) > 65
 
 
 # Grammar and links.
@@ -286,9 +294,12 @@ def test_ids_follow_from_the_documented_digest() -> None:
         kind = item["type"].split(".")[1]
         if kind == "assessment":
             assert item["id"] == digest("as-", *model, item["type"], sources.get(cause, ""), cause)
-        elif kind == "decision":
+        elif item["type"] == "tidemark.decision.retrain.issued.v1":
             ordinals[model] += 1
             assert item["id"] == data["decision_id"] == digest("rt-", *model, "retrain", str(ordinals[model]), cause)
+            assert item["correlationid"] == item["id"] and data["attempt_id"] == f"{item['id']}-a{data['attempt']}"
+        elif kind == "decision":
+            assert item["correlationid"] == data["decision_id"] and item["id"] == f"{data['decision_id']}.{data['rev']}"
         else:
             place = (*model, data["monitor"])
             ordinals[place] += item["type"] == "tidemark.alert.opened.v1"

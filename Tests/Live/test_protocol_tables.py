@@ -98,13 +98,35 @@ LIMITS: dict[str, Place | list[Place]] = {
     "sources in a status message": ("Wire/PublicationEncoder.swift", declared("sourcesPerMessage")),
     "time between two status messages": (OUTPUT, declared("sourcesInterval")),
 }
+#: Of the control and the reliable socket.
+LIMITS |= {
+    "frame to the control socket": 64.0 * 1024,
+    "messages of an answer": 512.0,
+    "bytes of an answer": 4.0 * 2**20,
+    "prefixes of a request": 16.0,
+    "prefix": 200.0,
+    "clients of the control socket in 30 s": 16.0,
+    "requests outstanding, each client": 1.0,
+    "time until a client asks again": 5.0,
+    "messages beyond the acknowledged number": 20_000.0,
+    "bytes beyond the acknowledged number": 64.0 * 2**20,
+    "time from a commit to its acknowledgements": 0.020,
+    "time until a reliable publisher greets again": 3.0,
+    "stored messages": 1e6,
+    "age of a stored message": 30 * 86_400.0,
+    "outputs that wait for the journal": 10_000.0,
+    "owner, token of feedback": 128.0,
+    "reason of feedback": 400.0,
+    "detail of an answer": 400.0,
+    "retry_after_s": 1e9,
+}
 
-SECONDS = {"s": 1, "h": 3600, "d": 86_400}
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def figures(text: str) -> list[float]:
     """The numbers of a cell; those with a unit of time in seconds."""
-    found = re.findall(r"(\d[\d,]*(?:\.\d+)?) ?(s|h|d)?(?![\w])", text)
+    found = re.findall(r"(\d[\d,]*(?:\.\d+)?) ?(ms|s|m|h|d)?(?![\w])", text)
     return [float(number.replace(",", "")) * SECONDS.get(unit, 1) for number, unit in found]
 
 

@@ -75,7 +75,14 @@ def kinds() -> list[Case]:
             kind=3,
             topic=b"predictions/fraud/7/scorer-1",
         ),
-        bad("kind_control", "Fetch is reserved.", unknown, counted=True, kind=32, topic=b"fetch/fraud/7/scorer-1"),
+        bad(
+            "kind_control",
+            "Requests go to the control socket.",
+            unknown,
+            counted=True,
+            kind=32,
+            topic=b"fetch/fraud/7/scorer-1",
+        ),
         bad(
             "kind_unknown",
             "A kind of a later version.",

@@ -41,37 +41,38 @@ def nanoseconds(text: str) -> int:
     return int(moment.timestamp()) * 1_000_000_000 + int((match[2] or "").ljust(9, "0"))
 
 
+def recorded(type_: str, cause: str) -> dict[str, Any]:
+    """The output of that type whose cause ends so."""
+    found = (json.loads(line) for line in RECORDED.read_text().splitlines())
+    return next(
+        each for each in found if each["type"] == f"tidemark.{type_}.v1" and each["causationid"].endswith(cause)
+    )
+
+
 def cases() -> list[Case]:
-    recorded = [json.loads(line) for line in RECORDED.read_text().splitlines()]
-
-    def pick(type_: str, cause: str) -> dict[str, Any]:
-        return next(
-            each for each in recorded if each["type"] == f"tidemark.{type_}.v1" and each["causationid"].endswith(cause)
-        )
-
     return [
-        out("opened", "The first output of this epoch.", pick("alert.opened", "-4"), seq=1, prev=0),
+        out("opened", "The first output of this epoch.", recorded("alert.opened", "-4"), seq=1, prev=0),
         out(
             "updated",
             "The severity changed; the message before on this topic was number 3.",
-            pick("alert.updated", "-6"),
+            recorded("alert.updated", "-6"),
             seq=4,
             prev=3,
         ),
-        out("resolved", "The end of the episode.", pick("alert.resolved", "-9"), seq=8, prev=7),
-        out("no_version", "Model `team/churn` has no version.", pick("alert.opened", "2026-03-12"), seq=10, prev=0),
+        out("resolved", "The end of the episode.", recorded("alert.resolved", "-9"), seq=8, prev=7),
+        out("no_version", "Model `team/churn` has no version.", recorded("alert.opened", "2026-03-12"), seq=10, prev=0),
         out("duplicate_source", "Two processes send as one source.", duplicate_source(), seq=11, prev=0),
-        out("issued", "A decision to retrain.", pick("decision.retrain.issued", "-7"), seq=5, prev=0),
+        out("issued", "A decision to retrain.", recorded("decision.retrain.issued", "-7"), seq=5, prev=0),
         out(
             "timer",
             "A decision that no event caused, but a deadline.",
-            pick("decision.retrain.issued", "timer:1773104400000000000"),
+            recorded("decision.retrain.issued", "timer:1773104400000000000"),
             seq=9,
             prev=5,
         ),
-        out("performance", "After a metrics event.", pick("assessment.performance", "-4"), seq=4, prev=3),
-        out("drift", "After a batch of features.", pick("assessment.drift", "-5"), seq=5, prev=4),
-        out("retrain", "Whether to retrain.", pick("assessment.retrain", "-7"), seq=10, prev=9),
+        out("performance", "After a metrics event.", recorded("assessment.performance", "-4"), seq=4, prev=3),
+        out("drift", "After a batch of features.", recorded("assessment.drift", "-5"), seq=5, prev=4),
+        out("retrain", "Whether to retrain.", recorded("assessment.retrain", "-7"), seq=10, prev=9),
         out("sources", "The account of two sources.", status(), seq=12, prev=2),
     ]
 
@@ -113,6 +114,7 @@ def status() -> dict[str, Any]:
         "sequence": "1207",
         "received": 1205,
         "rejected": 1,
+        "rejected_by": {"shape_mismatch": 1},
         "lost": 2,
         "duplicate": 0,
         "stale": 0,
@@ -130,6 +132,7 @@ def status() -> dict[str, Any]:
         "sequence": None,
         "received": 3,
         "rejected": 0,
+        "rejected_by": {},
         "lost": 0,
         "duplicate": 0,
         "stale": 0,

@@ -14,10 +14,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cases_control
+import cases_decisions
 import cases_features
+import cases_feedback
 import cases_framing
 import cases_metrics
 import cases_outputs
+import cases_resume
 import cases_signs
 import cases_streams
 from message import Case, pretty
@@ -27,7 +31,10 @@ GOLDEN = PROTOCOL / "golden" / "1.0"
 PAGES = {
     **{
         kind: f"kinds/{kind}.md"
-        for kind in ("metrics", "features", "baseline", "head", "bye", "alert", "decision", "assessment", "status")
+        for kind in (
+            *("metrics", "features", "baseline", "feedback", "head", "bye"),
+            *("alert", "decision", "assessment", "status", "control", "acknowledgement"),
+        )
     },
     "framing": "framing.md",
 }
@@ -38,7 +45,9 @@ HEADER_FIELDS = (4, 1, 1, 1, 1, 4, 4, 8, 8, 8, 8, 8, 8)
 
 def all_cases() -> list[Case]:
     found: list[Case] = []
-    for module in (cases_metrics, cases_features, cases_signs, cases_framing, cases_outputs):
+    for module in (cases_metrics, cases_features, cases_feedback, cases_signs, cases_framing):
+        found += module.cases()
+    for module in (cases_outputs, cases_decisions, cases_control):
         found += module.cases()
     names = [case.name for case in found]
     assert len(set(names)) == len(names), "two cases of one name"
@@ -78,7 +87,7 @@ def frame_line(number: int, frame: bytes, case: Case) -> str:
     elif number == 1:
         remark += " CloudEvents JSON"
     elif number == 2 and case.encoding == "framed":
-        remark += " CloudEvents JSON" if case.direction == "out" and "descriptor" not in case.expect else " descriptor"
+        remark += " CloudEvents JSON" if "event" in case.expect and "descriptor" not in case.expect else " descriptor"
     elif case.encoding == "framed":
         remark += f" tensor {number - 3}"
     return f"{text or '-'}  # {remark}\n"
@@ -101,9 +110,11 @@ def files() -> dict[Path, str]:
     """What each file has to hold."""
     cases = all_cases()
     made = {
-        GOLDEN / "messages.ndjson": ndjson([entry(case) for case in cases]),
+        GOLDEN / "messages.ndjson": ndjson([entry(case) for case in cases if case.direction in ("in", "out")]),
+        GOLDEN / "control.ndjson": ndjson([entry(case) for case in cases if case.direction not in ("in", "out")]),
         GOLDEN / "readers.ndjson": ndjson(cases_streams.readers()),
         GOLDEN / "accounts.ndjson": ndjson(cases_streams.accounts()),
+        GOLDEN / "resume.ndjson": ndjson(cases_resume.streams()),
     }
     for page, name in PAGES.items():
         path = PROTOCOL / name

@@ -51,13 +51,16 @@ class Case:
     frames: list[bytes]
     expect: dict[str, Json] = field(default_factory=dict)
     refused: str = ""
+    #: Whether its number is entered in an account; of a request, whether it is answered.
     counted: bool = False
     encoding: str = "framed"
     direction: str = "in"
     decode_only: bool = False
 
     def outcome(self) -> dict[str, Json]:
-        return {"refused": self.refused, "counted": self.counted} if self.refused else {"expect": self.expect}
+        if not self.refused:
+            return {"expect": self.expect}
+        return {"refused": self.refused, "counted" if self.direction in ("in", "out") else "answered": self.counted}
 
 
 # Text.
@@ -232,7 +235,8 @@ def event(
     }
     if fields["event_time"] != "0":
         made["time"] = rfc3339(int(fields["event_time"]))
-    made["subject"] = model
+    if model != "-":
+        made["subject"] = model
     if version != "-":
         made["modelversion"] = version
     return made | {"sequence": fields["seq"], "epoch": fields["epoch"], "data": data}
