@@ -84,8 +84,9 @@ extension RetrainLife.Phase {
   fileprivate func encode(to writer: inout StateWriter) {
     writer.write(state.rawValue)
     switch self {
-    case .issued(let times, let next, let expires):
+    case .issued(let times, let since, let next, let expires):
       writer.write(times)
+      writer.write(since)
       writer.write(next)
       writer.write(expires)
     case .waiting(let until): writer.write(until)
@@ -100,7 +101,7 @@ extension RetrainLife.Phase {
     switch state {
     case .issued:
       self = .issued(
-        times: try reader.readInt(), next: try reader.readTimestamp(), expires: try reader.readTimestamp())
+        times: try reader.readInt(), since: try reader.readTimestamp(), next: try reader.readTimestamp(), expires: try reader.readTimestamp())
     case .failed: self = .waiting(until: try reader.readTimestamp())
     case .acked: self = .acked(owner: try reader.readText(), until: try reader.readTimestamp())
     case .started: self = .started(owner: try reader.readText(), until: try reader.readTimestamp())

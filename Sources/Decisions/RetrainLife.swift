@@ -19,8 +19,8 @@ package struct RetrainLife: Sendable, Equatable {
 
   /// Where the open decision stands.
   enum Phase: Sendable, Equatable {
-    /// Sent `times` times; again at `next`.
-    case issued(times: Int, next: Timestamp, expires: Timestamp)
+    /// Sent `times` times since `since`; again at `next`.
+    case issued(times: Int, since: Timestamp, next: Timestamp, expires: Timestamp)
     /// Another attempt is issued at that time.
     case waiting(until: Timestamp)
     case acked(owner: String, until: Timestamp)
@@ -102,7 +102,7 @@ package struct RetrainLife: Sendable, Equatable {
   package var deadline: Timestamp {
     guard let open = open.first else { return .max }
     switch open.phase {
-    case .issued(_, let next, let expires): return min(next, expires)
+    case .issued(_, _, let next, let expires): return min(next, expires)
     case .waiting(let until), .acked(_, let until), .started(_, let until), .succeeded(_, let until):
       return until
     }
@@ -115,6 +115,11 @@ package struct RetrainLife: Sendable, Equatable {
     _ decision: RetrainDecision, _ publication: Publication, at arrival: Timestamp
   ) -> Step {
     var step = Step()
+    guard !decision.isDryRun else {
+      // Asked of nobody, it takes nobody's place.
+      step.publications.append(publication)
+      return step
+    }
     if open.first != nil {
       // At the new one's own time, so that live and replay say the same.
       change(
@@ -122,7 +127,6 @@ package struct RetrainLife: Sendable, Equatable {
         isFinal: true, &step)
     }
     step.publications.append(publication)
-    guard !decision.isDryRun else { return step }
     open = [
       Open(
         publication: publication, decision: decision, revision: decision.revision,
@@ -133,7 +137,7 @@ package struct RetrainLife: Sendable, Equatable {
 
   private func issuedPhase(at arrival: Timestamp) -> Phase {
     .issued(
-      times: 1, next: arrival.advanced(by: policy.acknowledgeWithin),
+      times: 1, since: arrival, next: arrival.advanced(by: policy.acknowledgeWithin),
       expires: arrival.advanced(by: policy.expiresAfter))
   }
 
@@ -145,15 +149,16 @@ package struct RetrainLife: Sendable, Equatable {
     let cause = Cause.timer(due)
     switch open.first?.phase {
     case nil: break
-    case .issued(let times, _, let expires):
+    case .issued(let times, let since, _, let expires):
       guard due < expires else {
         change(.expired, at: due, cause: cause, reason: "not_acknowledged", isFinal: true, &step)
         break
       }
       step.publications.append(open[0].publication)
-      // 1, 2, 4, … times the first wait; 30 doublings are more than any time allowed.
-      let wait = policy.acknowledgeWithin * (1 << min(times, 30))
-      open[0].phase = .issued(times: times + 1, next: due.advanced(by: wait), expires: expires)
+      // At 1, 2, 4, … times the wait; 40 doublings of a millisecond are more than any time allowed.
+      let wait = policy.acknowledgeWithin * (1 << min(times, 40))
+      open[0].phase = .issued(
+        times: times + 1, since: since, next: since.advanced(by: wait), expires: expires)
     case .waiting: reissue(at: due, &step)
     case .acked(let owner, _):
       isStalled = true
@@ -196,6 +201,8 @@ package struct RetrainLife: Sendable, Equatable {
     open[0].decision.attempt += 1
     open[0].revision += 1
     open[0].decision.revision = open[0].revision
+    // Its evidence is the first attempt's; it is issued now.
+    open[0].publication.time = now
     open[0].publication.output = .decision(open[0].decision)
     open[0].phase = issuedPhase(at: now)
     step.publications.append(open[0].publication)

@@ -9,6 +9,8 @@ package import Events
 package struct MonitoringEngine: Sendable {
   /// Sources unheard of for this long make room for new ones.
   package static let sourceMemory = Duration.seconds(3600)
+  /// The same for sources of the lossless lane that did not say bye.
+  package static let reliableSourceMemory = Duration.seconds(7 * 24 * 3600)
   package static let sourcePurgeInterval = Duration.seconds(60)
   /// An event time further ahead of arrival than this is refused; the event is kept.
   package static let furthestAhead = Duration.seconds(24 * 3600)

@@ -28,6 +28,7 @@ extension SourceLedger {
     }
     writer.write(headInterval) { $0.write($1) }
     writer.write(hasEnded)
+    writer.write(isReliable)
     recent.encode(to: &writer)
     rivalry.encode(to: &writer)
   }
@@ -56,6 +57,7 @@ extension SourceLedger {
     displaced = try Self.readPlace(&reader)
     headInterval = try reader.readOptional { (reader) throws(StateError) in try reader.readDuration() }
     hasEnded = try reader.readBool()
+    isReliable = try reader.readBool()
     recent = try RecentIDs(from: &reader)
     rivalry = try EpochRivalry(from: &reader)
     try reader.end()

@@ -27,6 +27,8 @@ struct SourceLedger: Sendable {
   var displaced: SequenceNumber?
   var headInterval: Duration?
   var hasEnded = false
+  /// Whether it was heard on the lossless lane.
+  var isReliable = false
   var recent = RecentIDs()
   var rivalry = EpochRivalry()
   /// Whether a checkpoint is still to be told.
@@ -41,8 +43,12 @@ struct SourceLedger: Sendable {
   /// Messages that came for the first time.
   var taken: UInt64 { counts.received &- counts.duplicate &- counts.stale }
 
+  /// One of the lossless lane comes back with the number after the last acknowledged, so to forget it early
+  /// would count all before as lost.
   func isForgotten(at now: Timestamp) -> Bool {
-    lastHeard.duration(to: now) >= MonitoringEngine.sourceMemory
+    let memory =
+      isReliable && !hasEnded ? MonitoringEngine.reliableSourceMemory : MonitoringEngine.sourceMemory
+    return lastHeard.duration(to: now) >= memory
   }
 
   mutating func countRejected(_ reason: Reason) {
@@ -134,7 +140,13 @@ struct SourceLedger: Sendable {
     isReliable: Bool, into effects: inout [Effect]
   ) throws(Remark) {
     guard var last = header.sequence else { return }
-    if isReliable { last.number = max(1, head.first ?? last.number &+ 1) - 1 }
+    var start = start
+    if isReliable {
+      self.isReliable = true
+      // What was before `first` is lost, also of a source that nobody here knows; without it nothing is said.
+      last.number = max(1, head.first ?? 1) - 1
+      start = .min
+    }
     let reached = try reached(in: last, header, isEnd: isEnd, at: arrival, start: start, into: &effects)
     if let reached, last.number > reached {
       note(missing: last.number - reached, before: "the head at \(last.number)", into: &effects)

@@ -53,7 +53,9 @@ package struct ControlRequest: Sendable {
   /// Of bytes that are no request, the kind, epoch and number that an answer needs; nil when not even these
   /// can be read.
   package static func address(of frames: Frames) -> (kind: UInt8, epoch: UInt64, number: UInt64)? {
-    guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]) else { return nil }
+    guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]), header.epoch > 0,
+      header.number > 0
+    else { return nil }
     return (header.kind, header.epoch, header.number)
   }
 }
@@ -79,44 +81,56 @@ package struct ControlFetch: Sendable, Equatable {
 
   /// - Throws: `malformed`.
   init(parsing bytes: UnsafeRawBufferPointer, onlyOpen: Bool) throws(Remark) {
-    self.init(epoch: 0, from: 1, onlyOpen: onlyOpen)
+    self.init(epoch: 0, from: 0, onlyOpen: onlyOpen)
     var reader = JSONReader(bytes)
-    var hasEpoch = false
     try reader.readObject { (reader, key) throws(Remark) in
       if key.equals("epoch") {
         epoch = try reader.readDecimal("epoch")
-        hasEpoch = true
       } else if key.equals("from") {
-        from = max(1, try reader.readDecimal("from"))
+        from = try reader.readDecimal("from")
       } else if key.equals("max") {
-        limit = Int(clamping: min(UInt64(Self.maximumMessages), max(1, try reader.readCount("max"))))
+        limit = try reader.readCount("max", 1...Self.maximumMessages) ?? limit
       } else if key.equals("max_bytes") {
-        byteLimit = Int(clamping: min(UInt64(Self.maximumBytes), max(1, try reader.readCount("max_bytes"))))
+        byteLimit = try reader.readCount("max_bytes", 1...Self.maximumBytes) ?? byteLimit
       } else if key.equals("prefixes") {
-        if try reader.readNull() { return }
-        try reader.readArray { (reader) throws(Remark) in
-          guard prefixes.count < Self.maximumPrefixes else { throw reader.failure("too many prefixes") }
-          let prefix = Array(try reader.readString().utf8)
-          guard prefix.count <= WireLimits.topicBytes else {
-            throw reader.failure("a prefix that is too long")
-          }
-          prefixes.append(prefix)
-        }
+        if try !reader.readNull() { prefixes = try Self.readPrefixes(&reader) }
       } else {
         try reader.skipValue()
       }
     }
     try reader.expectEnd()
-    guard hasEpoch || onlyOpen else { throw reader.failure("no epoch") }
+    guard epoch > 0, from > 0 else { throw reader.failure("no epoch, or no from of at least 1") }
+  }
+
+  private static func readPrefixes(_ reader: inout JSONReader) throws(Remark) -> [[UInt8]] {
+    var prefixes: [[UInt8]] = []
+    try reader.readArray { (reader) throws(Remark) in
+      guard prefixes.count < Self.maximumPrefixes else { throw reader.failure("too many prefixes") }
+      let prefix = Array(try reader.readString().utf8)
+      guard prefix.count <= WireLimits.topicBytes else { throw reader.failure("a prefix that is too long") }
+      prefixes.append(prefix)
+    }
+    return prefixes
   }
 }
 
 extension JSONReader {
-  /// A whole number as a decimal string, or as a JSON number.
+  /// A whole number as a decimal string, since it may exceed what a JSON number is sure to carry.
   mutating func readDecimal(_ key: StaticString) throws(Remark) -> UInt64 {
-    guard peek() == UInt8(ascii: "\"") else { return try readCount(key) }
-    guard let value = try readText().wholeNumber else { throw failure("\(key) is no whole number") }
+    let text = try readText()
+    guard !text.hasEscapes, let value = text.wholeNumber else { throw failure("\(key) is no decimal string") }
     return value
+  }
+
+  /// A whole number within bounds; nil for null.
+  fileprivate mutating func readCount(
+    _ key: StaticString, _ bounds: ClosedRange<Int>
+  ) throws(Remark) -> Int? {
+    if try readNull() { return nil }
+    guard let count = Int(exactly: try readCount(key)), bounds.contains(count) else {
+      throw failure("\(key) is not from \(bounds.lowerBound) to \(bounds.upperBound)")
+    }
+    return count
   }
 }
 

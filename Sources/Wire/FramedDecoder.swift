@@ -74,7 +74,7 @@ package struct FramedDecoder {
       guard header.descriptorEncoding == 1 else {
         throw Remark(.malformed, "descriptor encoding \(header.descriptorEncoding), want 1")
       }
-      event.body = try head(kind, frames)
+      event.body = try head(kind, header.number, frames)
       return event
     }
     guard header.number > 0 else { throw Remark(.malformed, "seq 0: numbers begin with 1") }
@@ -180,7 +180,9 @@ package struct FramedDecoder {
     return descriptor
   }
 
-  private func head(_ kind: FramedHeader.Kind, _ frames: Frames) throws(Remark) -> EventBody {
+  private func head(
+    _ kind: FramedHeader.Kind, _ number: UInt64, _ frames: Frames
+  ) throws(Remark) -> EventBody {
     guard frames.count == 3 else {
       throw Remark(.malformed, "a \(kind.word) of \(frames.count) frames, want 3")
     }
@@ -191,6 +193,10 @@ package struct FramedDecoder {
     }
     let descriptor = try Descriptor(parsing: frame)
     guard let dropped = descriptor.dropped else { throw Remark(.malformed, "a \(kind.word) without dropped") }
+    // What was never numbered cannot be sent.
+    if let first = descriptor.first, first == 0 || first - 1 > number {
+      throw Remark(.malformed, "first \(first) of a source at \(number)")
+    }
     guard kind == .head else { return .bye(Head(dropped: dropped, first: descriptor.first)) }
     guard let interval = descriptor.intervalMilliseconds, interval > 0 else {
       throw Remark(.malformed, "a head without interval_ms")

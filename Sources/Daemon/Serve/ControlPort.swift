@@ -183,8 +183,8 @@ struct ControlPort: ~Copyable {
     guard let address = ControlRequest.address(of: frames) else { return }
     switch FramedHeader.Kind(rawValue: address.kind) {
     case .fetch, .snapshot:
-      let end = AnswerEncoder.End(
-        .malformed, epoch: epoch, first: 0, next: 0, head: exchange.published, detail: remark.detail)
+      var end = standing(.malformed)
+      end.detail = remark.detail
       try send(end, isSnapshot: address.kind == FramedHeader.Kind.snapshot.rawValue, address.number, to: peer)
     default:
       try refuse(
@@ -211,17 +211,18 @@ struct ControlPort: ~Copyable {
   private mutating func answer(
     _ request: ControlFetch, _ number: UInt64, to peer: [UInt8]
   ) throws(ZeroMQError) {
-    var end = AnswerEncoder.End(.noJournal, epoch: epoch, first: 0, next: 0, head: exchange.published)
+    var end = standing(.noJournal)
     var found: FetchedMessages?
     if let reader {
       if isWelcome(peer) {
         do throws(JournalError) {
           found = try reader.fetch(request.query)
         } catch {
-          (end.status, end.detail) = (.busy, error.description)
+          (end.status, end.next, end.detail) = (.busy, request.from, error.description)
         }
       } else {
-        (end.status, end.detail) = (.busy, "\(Self.maximumClients) clients are fetching")
+        (end.status, end.next) = (.busy, request.from)
+        end.detail = "\(Self.maximumClients) clients are fetching"
       }
     }
     if let found {
@@ -232,6 +233,18 @@ struct ControlPort: ~Copyable {
       end = AnswerEncoder.End(found)
     }
     try send(end, isSnapshot: request.onlyOpen, number, to: peer)
+  }
+
+  /// An end without messages, by what is stored now.
+  private func standing(_ status: AnswerEncoder.End.Status) -> AnswerEncoder.End {
+    let next = exchange.published + 1
+    var end = AnswerEncoder.End(status, epoch: epoch, first: next, next: next, head: next - 1)
+    do throws(JournalError) {
+      guard let reader else { return end }
+      let found = try reader.fetch(FetchRequest(epoch: nil, from: .max))
+      (end.first, end.next, end.head) = (found.first, found.first, found.head)
+    } catch {}
+    return end
   }
 
   /// Whether this client may fetch, which it then does.
@@ -249,7 +262,7 @@ struct ControlPort: ~Copyable {
 extension ControlFetch {
   fileprivate var query: FetchRequest {
     FetchRequest(
-      epoch: onlyOpen && epoch == 0 ? nil : epoch, from: from, limit: limit, byteLimit: byteLimit,
+      epoch: epoch, from: from, limit: limit, byteLimit: byteLimit,
       prefixes: prefixes, onlyOpen: onlyOpen)
   }
 }

@@ -73,7 +73,9 @@ struct ReliableLanes {
       {
         lane.durable = after
       }
-      return acknowledge(source, lane, at: now)
+      // Nobody waits for an answer to a bye.
+      if case .head = event.body { acknowledge(source, lane, at: now) }
+      return
     }
     guard let refusal else {
       lane.asked = nil
