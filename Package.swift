@@ -26,6 +26,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -40,10 +41,11 @@ let package = Package(
     room("Monitoring", ["Events", "Detection", "Statistics"]),
     room("Decisions", ["Events"]),
     room("Engine", ["Events", "Monitoring", "Decisions"]),
+    room("Journal", ["Events", .product(name: "GRDB", package: "GRDB.swift")]),
     room(
       "Daemon",
       [
-        "ZeroMQ", "Events", "Wire", "Monitoring", "Decisions", "Engine", "Yams",
+        "ZeroMQ", "Events", "Wire", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
@@ -60,6 +62,7 @@ let package = Package(
     tests("Monitoring", ["Monitoring", "Events", "Detection"]),
     tests("Decisions", ["Decisions", "Events"]),
     tests("Engine", ["Engine", "Events", "Monitoring", "Decisions", "Wire"]),
+    tests("Journal", ["Journal", "Events"]),
     tests(
       "Daemon",
       ["Daemon", "ZeroMQ", "Events", "Engine", "Wire", .product(name: "Logging", package: "swift-log")]),

@@ -11,14 +11,14 @@ fail() {
   exit 1
 }
 
-# The Debian packages: libzmq and its headers, and what makes virtual environments. The tests add theirs.
-DEBIAN_PACKAGES=(libzmq3-dev python3 python3-venv)
+# The Debian packages: libzmq and SQLite with their headers, and what makes virtual environments. The tests add theirs.
+DEBIAN_PACKAGES=(libzmq3-dev libsqlite3-dev python3 python3-venv)
 
 install_packages() {
   local missing=() package
   if ! command -v dpkg-query >/dev/null; then
     [ -e /usr/include/zmq.h ] || [ -e /usr/local/include/zmq.h ] || [ -e /opt/homebrew/include/zmq.h ] ||
-      fail "This is no Debian or Ubuntu. Install libzmq 4.3 with its headers and Python 3.9 or later, then run this again."
+      fail "This is no Debian or Ubuntu. Install libzmq 4.3 and SQLite 3.37 with their headers and Python 3.9 or later, then run this again."
     return
   fi
   for package in "${DEBIAN_PACKAGES[@]}"; do

@@ -121,9 +121,10 @@ import Testing
     "Monitoring": ["Events", "Detection", "Statistics"],
     "Decisions": ["Events"],
     "Engine": ["Events", "Monitoring", "Decisions"],
+    "Journal": ["Events", "GRDB", "Foundation"],
     "Daemon": [
-      "ZeroMQ", "Events", "Wire", "Monitoring", "Decisions", "Engine", "Yams", "Logging", "Foundation",
-      "Synchronization",
+      "ZeroMQ", "Events", "Wire", "Monitoring", "Decisions", "Engine", "Journal", "Yams", "Logging",
+      "Foundation", "Synchronization",
     ],
     "tidemark": ["Daemon", "ArgumentParser", "Logging"],
   ]
