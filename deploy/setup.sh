@@ -18,7 +18,7 @@ install_packages() {
   local missing=() package
   if ! command -v dpkg-query >/dev/null; then
     [ -e /usr/include/zmq.h ] || [ -e /usr/local/include/zmq.h ] || [ -e /opt/homebrew/include/zmq.h ] ||
-      fail "This is no Debian or Ubuntu. Install libzmq 4.3 and SQLite 3.37 with their headers and Python 3.9 or later, then run this again."
+      fail "This is no Debian or Ubuntu. Install libzmq 4.3 and SQLite 3.35 with their headers and Python 3.9 or later, then run this again."
     return
   fi
   for package in "${DEBIAN_PACKAGES[@]}"; do

@@ -1,6 +1,7 @@
 package import Events
 
-/// Measurements in few numbers. Merging is exact in count, minimum and maximum; the mean is weighted by counts.
+/// Measurements in few numbers. Merging is exact in count, minimum and maximum; the mean is weighted by
+/// counts.
 package struct SampleSummary: Sendable, Equatable {
   package var count: UInt64
   package var minimum: Double

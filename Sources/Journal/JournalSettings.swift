@@ -4,8 +4,8 @@ package struct JournalSettings: Sendable, Equatable {
   package enum Durability: String, Sendable, CaseIterable {
     /// The power cut: SQLite's `synchronous=FULL`, one sync of the write-ahead log a commit.
     case full
-    /// The process, not always the machine: `synchronous=NORMAL` syncs at checkpoints, so a power cut may take
-    /// the last commits, never the order or the whole.
+    /// The process, not always the machine: `synchronous=NORMAL` syncs at checkpoints, so a power cut may
+    /// take the last commits, never the order or the whole.
     case normal
   }
 

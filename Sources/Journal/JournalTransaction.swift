@@ -47,7 +47,8 @@ package struct StateRecord: Sendable, Hashable {
   }
 }
 
-/// A retrain decision as `tidemark history` tells it; the latest record of an id takes the place of those before.
+/// A retrain decision as `tidemark history` tells it; the latest record of an id takes the place of those
+/// before.
 package struct DecisionRecord: Sendable, Equatable {
   package var id: String
   package var model: String
