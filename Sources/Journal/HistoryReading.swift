@@ -7,8 +7,8 @@ extension JournalReader {
   /// Samples of a model's versions, or of all models.
   ///
   /// - Parameter limit: at most so many.
-  /// - Complexity: a pass over the samples kept raw (two million: about 0.2 s) and a look-up for each hour and
-  ///   version until there are enough.
+  /// - Complexity: a pass over the samples kept raw (two million: about 0.2 s) and a look-up for each hour
+  ///   and version until there are enough.
   package func metrics(
     of model: String? = nil, limit: Int
   ) throws(JournalError) -> [HistoryPoint<MetricsSample>] {
@@ -90,7 +90,8 @@ extension JournalReader {
         let rows = try Row.fetchCursor(
           database,
           sql: """
-            SELECT id, model, version, issued, state, attempt, revision, owner, reasons, coverage, changed, final
+            SELECT id, model, version, issued, state, attempt, revision, owner, reasons, coverage, changed,
+              final
             FROM decisions WHERE model = ?1 OR ?1 IS NULL ORDER BY issued DESC, id LIMIT ?2
             """, arguments: [model, max(0, limit)])
         var decisions: [DecisionRecord] = []

@@ -10,6 +10,8 @@ package struct Maintenance: Sendable, Equatable {
   package var thinned = 0
   /// Messages of subjects still open that were removed, since there were more than 100,000.
   package var forgotten = 0
+
+  package init() {}
 }
 
 /// Retention and the roll-up of histories, a bounded piece at a time.
