@@ -9,7 +9,8 @@ enum HistoryTime {
 
   static func hour(of time: Timestamp) -> Int64 { floor(time.nanoseconds, hour) }
   static func minute(of time: Timestamp) -> UInt8 {
-    UInt8((time.nanoseconds - hour(of: time) &* hour) / minute)
+    // The first hour of 64 bits begins before them; the difference is right all the same.
+    UInt8((time.nanoseconds &- hour(of: time) &* hour) / minute)
   }
 
   private static func floor(_ value: Int64, _ unit: Int64) -> Int64 {
