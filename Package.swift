@@ -65,7 +65,10 @@ let package = Package(
     tests("Journal", ["Journal", "Events", .product(name: "GRDB", package: "GRDB.swift")]),
     tests(
       "Daemon",
-      ["Daemon", "ZeroMQ", "Events", "Engine", "Wire", .product(name: "Logging", package: "swift-log")]),
+      [
+        "Daemon", "ZeroMQ", "Events", "Engine", "Wire", "Journal",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("Tidy", []),
   ],
   swiftLanguageModes: [.v6]

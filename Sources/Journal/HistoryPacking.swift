@@ -74,6 +74,10 @@ enum PackedSummary {
   }
 }
 
+extension Row {
+  func summary(_ index: Int) throws -> SampleSummary? { try PackedSummary.summary(self[index]) }
+}
+
 /// The minutes of one model in one hour, in order.
 ///
 /// Packed: a byte of flags that all minutes share, or 0xff; the minutes present as 60 bits in 8 bytes; then

@@ -7,12 +7,8 @@ import GRDB
 extension JournalDatabase {
   func write(_ messages: [StoredMessage], to database: Database) throws {
     guard !messages.isEmpty else { return }
-    guard
-      let row = try Row.fetchOne(
-        try database.cachedStatement(sql: "SELECT last, pruned FROM journal"))
-    else { throw JournalError.corrupt("the journal has no numbers") }
-    var last: Int64 = row[0]
-    let pruned: Int64 = row[1]
+    let journal = try JournalRow(database)
+    var last = journal.last
     let insert = try database.cachedStatement(sql: "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)")
     let follow = try database.cachedStatement(
       sql: """
@@ -30,7 +26,7 @@ extension JournalDatabase {
       try follow.execute(arguments: [topic, number])
       if let subject = message.subject {
         if message.closesSubject {
-          try close(subject, pruned: pruned, in: database)
+          try close(subject, pruned: journal.pruned, in: database)
         } else {
           try database.cachedStatement(sql: "INSERT INTO open_messages VALUES (?, ?)")
             .execute(arguments: [number, subject])
@@ -145,8 +141,9 @@ struct ModelIDs {
       throw JournalError.corrupt("a model has no id")
     }
     if known.count >= Self.bound { known.removeAll() }
-    known[key] = (row[0], row[1])
-    return row[0]
+    let id: Int64 = try row.value(0)
+    known[key] = (id, try row.value(1))
+    return id
   }
 }
 

@@ -134,6 +134,63 @@ import Testing
     #expect(try journal.maintain(at: at(hours: 1)) == Maintenance())
   }
 
+  @Test func aClockSetBackHoldsNothingUp() throws {
+    let (journal, reader) = try journal()
+    try apply(journal, [sample(at: 365 * 86_400, 1), sample(at: 0, 2)])
+    _ = try journal.maintainAll(at: at(hours: 1))
+    // What comes from the future is a minute at once, and what stands behind it stays.
+    #expect(try reader.metrics(limit: 9).map(\.resolution) == [.minute, .raw])
+    _ = try journal.maintainAll(at: at(hours: 25))
+    #expect(try reader.metrics(limit: 9).map(\.resolution) == [.minute, .minute])
+  }
+
+  @Test func unreadableSummariesAreRemovedAndCounted() throws {
+    let (journal, reader) = try journal()
+    try apply(journal, [sample("a", at: 0, 1), sample("b", at: 0, 2), sample("c", at: 0, 3)])
+    try journal.queue.write {
+      try $0.execute(sql: "UPDATE metrics_raw SET accuracy = x'05' WHERE sequence = 1")
+    }
+    #expect(throws: JournalError.corrupt("a summary is cut short")) { _ = try reader.metrics(limit: 9) }
+    #expect(try journal.maintainAll(at: at(hours: 25)).unreadable == 1)
+    #expect(try reader.metrics(limit: 9).map(\.sample.model) == ["c", "b"])
+    try journal.queue.write {
+      try $0.execute(sql: "UPDATE metrics_minutes SET entries = x'ff' WHERE slot % 3 = 0")
+    }
+    let unreadable = try journal.queue.read {
+      try Int.fetchOne($0, sql: "SELECT count(*) FROM metrics_minutes WHERE slot % 3 = 0")
+    }
+    #expect(try journal.maintainAll(at: at(hours: 49)).unreadable == unreadable)
+    #expect(try reader.metrics(limit: 9).count == 2 - (unreadable ?? 0))
+  }
+
+  @Test func theSummaryTellsGrowthUntilRetentionTakesAsMuch() throws {
+    let (journal, reader) = try journal()
+    for hour in 0..<60 {
+      try apply(journal, (0..<60).map { sample(at: hour * 3_600 + $0 * 60, 0.9, latency: 1) })
+      _ = try journal.maintainAll(at: at(hours: Double(hour) + 1))
+      guard hour == 19 || hour == 59 else { continue }
+      var day = transaction([message(hour == 19 ? 1 : 2, bytes: 776, at: at(hours: Double(hour)))])
+      day.states = [StateRecord(kind: 1, key: 1, value: [])]
+      try journal.apply(day)
+      let summary = try reader.summary(at: at(hours: Double(hour) + 1))
+      let tables = Dictionary(uniqueKeysWithValues: summary.tables.map { ($0.name, $0) })
+      #expect(summary.head == (hour == 19 ? 1 : 2) && summary.first == 1 && summary.name == "d")
+      #expect(tables["states"]?.rows == 1)
+      if hour == 19 {
+        #expect(
+          tables["metrics_raw"] == .init(name: "metrics_raw", rows: 1_200, oldest: noon, growth: 1_200 * 36))
+      } else {
+        // 24 hours and none begun; 24 of minutes; the rest as hours.
+        #expect(tables["metrics_raw"]?.rows == 1_440 && tables["metrics_raw"]?.growth == 0)
+        #expect(tables["metrics_minutes"]?.rows == 24 && tables["metrics_minutes"]?.growth == 0)
+        #expect(tables["metrics_hours"]?.rows == 12 && tables["metrics_hours"]?.growth == 24 * 65)
+        #expect(tables["metrics_hours"]?.oldest == noon)
+      }
+      // Frames of 64, 11 and 776 bytes, and 60 more.
+      #expect(tables["messages"]?.growth == 911)
+    }
+  }
+
   @Test func driftKeepsTheWorstOfAnHour() throws {
     let (journal, reader) = try journal()
     func drift(_ seconds: Int, _ score: Double?, _ drifted: Int, _ severity: Severity) -> DriftSample {
@@ -159,8 +216,8 @@ import Testing
 
   // MARK: A week of a fleet
 
-  /// Feeds one measurement a minute and model and maintains once a minute, as the daemon does; then what is stored
-  /// is summed up and held to a naive sum.
+  /// Feeds one measurement a minute and model and maintains once a minute, as the daemon does; then what is
+  /// stored is summed up and held to a naive sum.
   private func week(models: Int, days: Int, seed: UInt64) throws {
     print("seed \(seed)")
     var generator = SeededGenerator(seed: seed)

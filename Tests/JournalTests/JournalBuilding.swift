@@ -54,6 +54,7 @@ extension JournalDatabase {
       let turn = try maintain(at: now)
       sum.thinned += turn.thinned
       sum.forgotten += turn.forgotten
+      sum.unreadable += turn.unreadable
       sum.isMoreLeft = turn.isMoreLeft
     } while sum.isMoreLeft
     return sum

@@ -169,6 +169,29 @@ import Testing
     #expect(scratch.names.contains { $0.contains("corrupt-\(later.nanoseconds / 1_000_000_000)") })
   }
 
+  /// SQL that a damaged page could have made, and who finds it.
+  @Test(arguments: [
+    "DELETE FROM journal", "UPDATE journal SET pruned = -1", "UPDATE journal SET pruned = 9",
+    "UPDATE journal SET last = 9223372036854775807",
+  ])
+  func numbersThatCannotBeAreCorrupt(sql: String) throws {
+    let (journal, _) = try JournalDatabase.inMemory(name: "d", now: noon)
+    try journal.apply(transaction([message(1)]))
+    try journal.queue.write { try $0.execute(sql: sql) }
+    let reader = JournalReader(sharing: journal)
+    let failures = [
+      error { _ = try journal.recover() }, error { try journal.apply(transaction([message(2)])) },
+      error { _ = try journal.maintain(at: noon) }, error { _ = try reader.summary(at: noon) },
+      error { _ = try reader.fetch(FetchRequest(epoch: nil, from: 1)) },
+    ]
+    for case let failure in failures {
+      guard case .corrupt = failure else {
+        Issue.record("\(String(describing: failure))")
+        continue
+      }
+    }
+  }
+
   // MARK: A full disk
 
   @Test func aFullDiskKeepsNothingOfTheTransaction() throws {
