@@ -62,10 +62,13 @@ let package = Package(
     tests("Monitoring", ["Monitoring", "Events", "Detection"]),
     tests("Decisions", ["Decisions", "Events"]),
     tests("Engine", ["Engine", "Events", "Monitoring", "Decisions", "Wire"]),
-    tests("Journal", ["Journal", "Events"]),
+    tests("Journal", ["Journal", "Events", .product(name: "GRDB", package: "GRDB.swift")]),
     tests(
       "Daemon",
-      ["Daemon", "ZeroMQ", "Events", "Engine", "Wire", .product(name: "Logging", package: "swift-log")]),
+      [
+        "Daemon", "ZeroMQ", "Events", "Engine", "Wire", "Journal",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("Tidy", []),
   ],
   swiftLanguageModes: [.v6]

@@ -14,15 +14,16 @@ struct HistoryGather: Sendable {
   }
 
   private static func add(_ value: Double, to summary: inout SampleSummary?) {
-    if summary == nil { summary = SampleSummary(value) } else { summary!.add(value) }
+    if summary == nil { summary = SampleSummary(value) } else { summary?.merge(SampleSummary(value)) }
   }
 
   mutating func note(_ assessment: DriftAssessment, of model: ModelKey, at time: Timestamp) {
     let batches = (drift?.batches ?? 0) + 1
     if drift == nil || assessment.maximumScore ?? 0 >= drift?.maximumScore ?? 0 {
       drift = DriftSample(
-        model: model, time: time, batches: batches, maximumScore: assessment.maximumScore,
-        driftedCount: assessment.driftedCount, severity: assessment.severity)
+        model: model.name.text, version: model.version.text, time: time, batches: batches,
+        maximumScore: assessment.maximumScore, drifted: assessment.driftedCount,
+        features: assessment.features.count, severity: assessment.severity)
     }
     drift?.batches = batches
     drift?.time = time
@@ -32,7 +33,9 @@ struct HistoryGather: Sendable {
   mutating func drain(of model: ModelKey, into samples: inout EngineChanges) {
     if accuracy != nil || latency != nil {
       samples.metrics.append(
-        MetricsSample(model: model, time: lastMeasured, accuracy: accuracy, latency: latency))
+        MetricsSample(
+          model: model.name.text, version: model.version.text, time: lastMeasured, accuracy: accuracy,
+          latency: latency))
     }
     if let drift { samples.drift.append(drift) }
     self = HistoryGather()
@@ -44,7 +47,7 @@ struct HistoryGather: Sendable {
         writer.write(summary.count)
         writer.write(summary.minimum)
         writer.write(summary.maximum)
-        writer.write(summary.sum)
+        writer.write(summary.mean)
       }
     }
     writer.write(lastMeasured)
@@ -52,7 +55,8 @@ struct HistoryGather: Sendable {
       writer.write(drift.time)
       writer.write(drift.batches)
       writer.write(drift.maximumScore) { $0.write($1) }
-      writer.write(drift.driftedCount)
+      writer.write(drift.drifted)
+      writer.write(drift.features)
       writer.write(drift.severity.rawValue)
     }
   }
@@ -63,9 +67,10 @@ struct HistoryGather: Sendable {
     lastMeasured = try reader.readTimestamp()
     drift = try reader.readOptional { (reader) throws(StateError) in
       DriftSample(
-        model: model, time: try reader.readTimestamp(), batches: try reader.read(),
+        model: model.name.text, version: model.version.text, time: try reader.readTimestamp(),
+        batches: try reader.read(),
         maximumScore: try reader.readOptional { (reader) throws(StateError) in try reader.readDouble() },
-        driftedCount: try reader.readInt(), severity: try reader.readWord())
+        drifted: try reader.readInt(), features: try reader.readInt(), severity: try reader.readWord())
     }
   }
 
@@ -73,7 +78,7 @@ struct HistoryGather: Sendable {
     try reader.readOptional { (reader) throws(StateError) in
       SampleSummary(
         count: try reader.read(), minimum: try reader.readDouble(), maximum: try reader.readDouble(),
-        sum: try reader.readDouble())
+        mean: try reader.readDouble())
     }
   }
 

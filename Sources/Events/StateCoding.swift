@@ -1,5 +1,5 @@
 /// One piece of state as it lies in the journal: what kind, which one, and its bytes.
-package struct StateRecord: Sendable, Equatable {
+package struct StateRecord: Sendable, Hashable {
   /// Kinds are the engine's business; see `MonitoringEngine`.
   package var kind: UInt8
   package var key: Int64

@@ -9,7 +9,8 @@ enum HistoryTime {
 
   static func hour(of time: Timestamp) -> Int64 { floor(time.nanoseconds, hour) }
   static func minute(of time: Timestamp) -> UInt8 {
-    UInt8((time.nanoseconds - hour(of: time) &* hour) / minute)
+    // The first hour of 64 bits begins before them; the difference is right all the same.
+    UInt8((time.nanoseconds &- hour(of: time) &* hour) / minute)
   }
 
   private static func floor(_ value: Int64, _ unit: Int64) -> Int64 {
@@ -71,6 +72,10 @@ enum PackedSummary {
   static func append(_ number: Double, to bytes: inout [UInt8]) {
     withUnsafeBytes(of: number.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
   }
+}
+
+extension Row {
+  func summary(_ index: Int) throws -> SampleSummary? { try PackedSummary.summary(self[index]) }
 }
 
 /// The minutes of one model in one hour, in order.

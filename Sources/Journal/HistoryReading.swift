@@ -1,4 +1,4 @@
-import Events
+package import Events
 import Foundation
 import GRDB
 
@@ -7,8 +7,8 @@ extension JournalReader {
   /// Samples of a model's versions, or of all models.
   ///
   /// - Parameter limit: at most so many.
-  /// - Complexity: a pass over the samples kept raw (two million: about 0.2 s) and a look-up for each hour and
-  ///   version until there are enough.
+  /// - Complexity: a pass over the samples kept raw (two million: about 0.2 s) and a look-up for each hour
+  ///   and version until there are enough.
   package func metrics(
     of model: String? = nil, limit: Int
   ) throws(JournalError) -> [HistoryPoint<MetricsSample>] {
@@ -18,15 +18,15 @@ extension JournalReader {
         database, "metrics_raw", "model, time, accuracy, latency", names, limit, isFiltered: isFiltered
       ) { row, name in
         points.append(
-          HistoryPoint(try Self.metrics(row, from: 2, name, Timestamp(nanoseconds: row[1])), .raw))
+          HistoryPoint(try Self.metrics(row, from: 2, name, Timestamp(nanoseconds: try row.value(1))), .raw))
       }
       try self.slots(
         database, "metrics_minutes", "slot, entries", names, limit, isFiltered: isFiltered, have: points.count
       ) { row, name in
-        for entry in try HourOfMinutes(packed: row.bytes(1)).entries {
+        for entry in try HourOfMinutes(packed: try row.bytes(1)).entries {
           let sample = MetricsSample(
             model: name.model, version: name.version,
-            time: HistoryTime.time(ofSlot: row[0], minute: entry.minute), accuracy: entry.accuracy,
+            time: HistoryTime.time(ofSlot: try row.value(0), minute: entry.minute), accuracy: entry.accuracy,
             latency: entry.latency)
           points.append(HistoryPoint(sample, .minute))
         }
@@ -37,7 +37,8 @@ extension JournalReader {
         have: points.count
       ) { row, name in
         points.append(
-          HistoryPoint(try Self.metrics(row, from: 1, name, HistoryTime.time(ofSlot: row[0])), .hour))
+          HistoryPoint(
+            try Self.metrics(row, from: 1, name, HistoryTime.time(ofSlot: try row.value(0))), .hour))
         return points.count
       }
     }
@@ -48,7 +49,7 @@ extension JournalReader {
   ) throws -> MetricsSample {
     MetricsSample(
       model: name.model, version: name.version, time: time,
-      accuracy: try PackedSummary.summary(row[column]), latency: try PackedSummary.summary(row[column + 1]))
+      accuracy: try row.summary(column), latency: try row.summary(column + 1))
   }
 
   /// Drift likewise: batches as they came, then hours.
@@ -61,13 +62,14 @@ extension JournalReader {
       try self.raw(
         database, "drift_raw", "model, time, " + columns, names, limit, isFiltered: isFiltered
       ) { row, name in
-        points.append(HistoryPoint(try Self.drift(row, from: 2, name, Timestamp(nanoseconds: row[1])), .raw))
+        points.append(
+          HistoryPoint(try Self.drift(row, from: 2, name, Timestamp(nanoseconds: try row.value(1))), .raw))
       }
       try self.slots(
         database, "drift_hours", "slot, " + columns, names, limit, isFiltered: isFiltered, have: points.count
       ) { row, name in
         points.append(
-          HistoryPoint(try Self.drift(row, from: 1, name, HistoryTime.time(ofSlot: row[0])), .hour))
+          HistoryPoint(try Self.drift(row, from: 1, name, HistoryTime.time(ofSlot: try row.value(0))), .hour))
         return points.count
       }
     }
@@ -76,11 +78,11 @@ extension JournalReader {
   private static func drift(
     _ row: Row, from column: Int, _ name: ModelName, _ time: Timestamp
   ) throws -> DriftSample {
-    DriftSample(
+    try DriftSample(
       model: name.model, version: name.version, time: time,
-      batches: UInt64(clamping: row[column] as Int64), maximumScore: row[column + 1],
-      drifted: row[column + 2], features: row[column + 3],
-      severity: try SeverityRank.severity(row[column + 4]))
+      batches: UInt64(clamping: row.value(column) as Int64), maximumScore: row.value(column + 1),
+      drifted: row.value(column + 2), features: row.value(column + 3),
+      severity: try SeverityRank.severity(row.value(column + 4)))
   }
 
   /// Decisions, those issued last first.
@@ -90,16 +92,20 @@ extension JournalReader {
         let rows = try Row.fetchCursor(
           database,
           sql: """
-            SELECT id, model, version, issued, state, attempt, revision, owner, reasons, coverage, changed, final
+            SELECT id, model, version, issued, state, attempt, revision, owner, reasons, coverage, changed,
+              final
             FROM decisions WHERE model = ?1 OR ?1 IS NULL ORDER BY issued DESC, id LIMIT ?2
             """, arguments: [model, max(0, limit)])
         var decisions: [DecisionRecord] = []
         while let row = try rows.next() {
           decisions.append(
-            DecisionRecord(
-              id: row[0], model: row[1], version: row[2], issuedAt: Timestamp(nanoseconds: row[3]),
-              state: row[4], attempt: row[5], revision: UInt64(clamping: row[6] as Int64), owner: row[7],
-              reasons: row[8], coverage: row[9], changedAt: Timestamp(nanoseconds: row[10]), isFinal: row[11])
+            try DecisionRecord(
+              id: row.value(0), model: row.value(1), version: row.value(2),
+              issuedAt: Timestamp(nanoseconds: try row.value(3)),
+              state: row.value(4), attempt: row.value(5), revision: UInt64(clamping: row.value(6) as Int64),
+              owner: row.value(7),
+              reasons: row.value(8), coverage: row.value(9),
+              changedAt: Timestamp(nanoseconds: try row.value(10)), isFinal: row.value(11))
           )
         }
         return decisions
@@ -126,7 +132,9 @@ extension JournalReader {
         let rows = try Row.fetchCursor(
           database, sql: "SELECT id, model, version FROM models WHERE model = ?1 OR ?1 IS NULL",
           arguments: [model])
-        while let row = try rows.next() { names[row[0]] = ModelName(model: row[1], version: row[2]) }
+        while let row = try rows.next() {
+          names[try row.value(0)] = ModelName(model: try row.value(1), version: try row.value(2))
+        }
         guard !names.isEmpty else { return [] }
         var points: [HistoryPoint<Sample>] = []
         try body(database, names, &points)
@@ -149,7 +157,7 @@ extension JournalReader {
       database, sql: "SELECT \(columns) FROM \(table) \(filter) ORDER BY sequence DESC LIMIT ?",
       arguments: [limit])
     while let row = try rows.next() {
-      if let name = names[row[0]] { try take(row, name) }
+      if let name = names[try row.value(0)] { try take(row, name) }
     }
   }
 
@@ -178,7 +186,7 @@ extension JournalReader {
       } else {
         let rows = try Row.fetchCursor(all, arguments: [start, end])
         while let row = try rows.next() {
-          if let name = names[HistoryTime.model(ofSlot: row[0])] { count = try take(row, name) }
+          if let name = names[HistoryTime.model(ofSlot: try row.value(0))] { count = try take(row, name) }
         }
       }
       end = start

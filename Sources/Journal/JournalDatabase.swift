@@ -87,10 +87,10 @@ package final class JournalDatabase: @unchecked Sendable {
     }
   }
 
-  /// - Returns: whether the journal is new.
+  /// - Returns: whether the journal is new: one that was begun and not finished is.
   private func prepare(name: String, now: Timestamp) throws(JournalError) -> Bool {
     try journaled {
-      let isNew = try queue.writeWithoutTransaction { database in
+      try queue.writeWithoutTransaction { database in
         let isNew = try !JournalSchema.requireKnown(database)
         if let directory, !isNew,
           JournalDirectory.size(of: directory.databasePath) <= JournalSchema.largestChecked
@@ -98,18 +98,19 @@ package final class JournalDatabase: @unchecked Sendable {
           try JournalSchema.check(database)
         }
         try JournalSchema.prepare(database, settings, isNew: isNew)
-        return isNew
       }
       try JournalSchema.migrator.migrate(queue)
-      try queue.write { try begin($0, name: name, now: now) }
-      return isNew
+      return try queue.write { try begin($0, name: name, now: now) }
     }
   }
 
   /// Makes the one row of `journal`, or writes down what may have changed: the name and the retention, by
   /// which a reader tells what still grows.
-  private func begin(_ database: Database, name: String, now: Timestamp) throws {
-    if let before = try String.fetchOne(database, sql: "SELECT name FROM journal") {
+  ///
+  /// - Returns: whether the row is new.
+  private func begin(_ database: Database, name: String, now: Timestamp) throws -> Bool {
+    let before = try String.fetchOne(database, sql: "SELECT name FROM journal")
+    if let before {
       if before != name {
         notes.append(
           "the journal was written under the name '\(before)'; the numbers go on under '\(name)', and "
@@ -130,33 +131,33 @@ package final class JournalDatabase: @unchecked Sendable {
         settings.rawHistory.clampedNanoseconds, settings.minuteHistory.clampedNanoseconds,
         settings.hourHistory.clampedNanoseconds, settings.historyRows,
       ])
+    return before == nil
   }
 
   /// Reads back what `open` gave, from what is stored now. For tests of a restart; `isNew` is false.
   package func recover() throws(JournalError) -> RecoveredJournal {
     try journaled {
       try queue.read { database in
-        guard let row = try Row.fetchOne(database, sql: "SELECT epoch, last, forgotten FROM journal") else {
-          throw JournalError.corrupt("the journal has no epoch")
-        }
+        let journal = try JournalRow(database)
         var recovered = RecoveredJournal(
-          epoch: UInt64(bitPattern: row[0] as Int64), lastNumber: UInt64(bitPattern: row[1] as Int64),
+          epoch: journal.epoch, lastNumber: UInt64(journal.last),
           lastOfTopic: [:], states: [], notes: notes, isNew: false)
-        let forgotten: Int64 = row[2]
-        if forgotten > 0 {
+        if journal.forgotten > 0 {
           recovered.notes.append(
-            "\(forgotten) messages of open alerts and decisions were removed, since more than "
+            "\(journal.forgotten) messages of open alerts and decisions were removed, since more than "
               + "\(Self.openMessages) were stored")
         }
         let topics = try Row.fetchCursor(database, sql: "SELECT topic, number FROM topics")
         while let row = try topics.next() {
-          recovered.lastOfTopic[row.bytes(0)] = UInt64(bitPattern: row[1] as Int64)
+          recovered.lastOfTopic[try row.bytes(0)] = UInt64(bitPattern: try row.value(1))
         }
         let states = try Row.fetchCursor(
           database, sql: "SELECT kind, key, value FROM states ORDER BY kind, key")
         while let row = try states.next() {
           recovered.states.append(
-            StateRecord(kind: UInt8(clamping: row[0] as Int64), key: row[1], value: row.bytes(2)))
+            StateRecord(
+              kind: UInt8(clamping: try row.value(0) as Int64), key: try row.value(1),
+              value: try row.bytes(2)))
         }
         return recovered
       }
@@ -196,12 +197,5 @@ package final class JournalDatabase: @unchecked Sendable {
   package var size: Int64 {
     if let directory { return JournalDirectory.size(of: directory.databasePath) }
     return (try? queue.read(JournalSchema.pageBytes)) ?? 0
-  }
-}
-
-extension Row {
-  /// A blob; NULL and anything else is empty.
-  func bytes(_ index: Int) -> [UInt8] {
-    (try? withUnsafeData(atIndex: index) { data in data.map { [UInt8]($0) } ?? [] }) ?? []
   }
 }

@@ -51,13 +51,10 @@ package final class JournalReader: Sendable {
   package func fetch(_ request: FetchRequest) throws(JournalError) -> FetchedMessages {
     try journaled {
       try queue.read { database in
-        let numbers = try Row.fetchOne(
-          try database.cachedStatement(sql: "SELECT epoch, pruned, last FROM journal"))
-        guard let numbers else { throw JournalError.corrupt("the journal has no numbers") }
-        let first = UInt64(bitPattern: numbers[1] as Int64) + 1
-        let head = UInt64(bitPattern: numbers[2] as Int64)
+        let journal = try JournalRow(database)
+        let (first, head) = (UInt64(journal.pruned) + 1, UInt64(journal.last))
         var answer = FetchedMessages(
-          messages: [], status: .complete, epoch: UInt64(bitPattern: numbers[0] as Int64), first: first,
+          messages: [], status: .complete, epoch: journal.epoch, first: first,
           next: head + 1, head: head)
         if let epoch = request.epoch, epoch != answer.epoch {
           (answer.status, answer.next) = (.epochMismatch, first)
@@ -81,9 +78,10 @@ package final class JournalReader: Sendable {
     let limit = min(max(1, request.limit), FetchRequest.messages)
     var bytes = 0
     while let row = try rows.next() {
-      let message = StoredMessage(
-        number: UInt64(bitPattern: row[0] as Int64), topic: row.bytes(4), header: row.bytes(5),
-        body: row.bytes(6), time: Timestamp(nanoseconds: row[1]), subject: row[2], closesSubject: row[3])
+      let message = try StoredMessage(
+        number: UInt64(bitPattern: row.value(0)), topic: row.bytes(4), header: row.bytes(5),
+        body: row.bytes(6), time: Timestamp(nanoseconds: row.value(1)), subject: row.value(2),
+        closesSubject: row.value(3))
       bytes += message.byteCount
       if answer.messages.count == limit || (bytes > request.byteLimit && !answer.messages.isEmpty) {
         (answer.status, answer.next) = (.more, message.number)
@@ -105,7 +103,7 @@ package final class JournalReader: Sendable {
       try database.cachedStatement(
         sql: "SELECT number FROM open_messages WHERE number >= ? ORDER BY number LIMIT 1 OFFSET ?"),
       arguments: [Int64(clamping: request.from), Int64(Self.numbersPerFetch - 1)])
-    return end.map { UInt64($0) } ?? head
+    return end.map { UInt64(clamping: $0) } ?? head
   }
 
   /// Prefixes are compared as ranges: from the prefix on, below the first text that is greater than all that

@@ -135,6 +135,56 @@ enum JournalSchema {
   }
 }
 
+/// The one row of `journal`.
+struct JournalRow {
+  let epoch: UInt64
+  let name: String
+  let last: Int64
+  /// Numbers up to here are no longer stored, but for open subjects.
+  let pruned: Int64
+  let forgotten: Int64
+  let outboxMessages: Int64
+  /// In nanoseconds, as are the other ages.
+  let outboxAge: Int64
+  let rawAge: Int64
+  let minuteAge: Int64
+  let hourAge: Int64
+  let historyRows: Int64
+
+  /// - Throws: `corrupt` when it is not there or its numbers cannot be.
+  init(_ database: Database) throws {
+    let statement = try database.cachedStatement(
+      sql: """
+        SELECT epoch, name, last, pruned, forgotten, outbox_messages, outbox_age, raw_age, minute_age,
+          hour_age, history_rows FROM journal
+        """)
+    guard let row = try Row.fetchOne(statement) else {
+      throw JournalError.corrupt("the journal has no epoch")
+    }
+    epoch = UInt64(bitPattern: try row.value(0))
+    name = try row.value(1)
+    (last, pruned, forgotten) = try (row.value(2), row.value(3), row.value(4))
+    (outboxMessages, outboxAge) = try (row.value(5), row.value(6))
+    (rawAge, minuteAge, hourAge) = try (row.value(7), row.value(8), row.value(9))
+    historyRows = try row.value(10)
+    guard 0 <= pruned, pruned <= last, last < .max else {
+      throw JournalError.corrupt("the journal's numbers are \(pruned) and \(last)")
+    }
+  }
+}
+
+extension Row {
+  /// A column; GRDB's subscript would trap on what is not of the type.
+  func value<Value: DatabaseValueConvertible & StatementColumnConvertible>(_ index: Int) throws -> Value {
+    try decode(atIndex: index)
+  }
+
+  /// A blob.
+  func bytes(_ index: Int) throws -> [UInt8] {
+    try withUnsafeData(atIndex: index) { data in data.map { [UInt8]($0) } ?? [] }
+  }
+}
+
 /// Runs `body`; what SQLite refuses in it comes out as a `JournalError`.
 func journaled<Result>(_ body: () throws -> Result) throws(JournalError) -> Result {
   do {
@@ -149,6 +199,8 @@ func journaled<Result>(_ body: () throws -> Result) throws(JournalError) -> Resu
     case .SQLITE_CORRUPT, .SQLITE_NOTADB: throw .corrupt(words)
     default: throw .io("\(words) (SQLite \(error.extendedResultCode.rawValue))")
     }
+  } catch let error as RowDecodingError {
+    throw .corrupt("\(error)")
   } catch {
     throw .io("\(error)")
   }

@@ -3,6 +3,8 @@ package import Events
 /// What a journal holds and how much room it takes.
 package struct JournalSummary: Sendable, Equatable {
   package struct Table: Sendable, Equatable {
+    /// As SQLite has it: `messages`, `states`, `decisions`, `metrics_raw`, `metrics_minutes`,
+    /// `metrics_hours`, `drift_raw`, `drift_hours`.
     package var name: String
     package var rows: UInt64
     /// The time of the oldest row; nil when there is none or rows have no time.

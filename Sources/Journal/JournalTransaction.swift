@@ -33,39 +33,27 @@ package struct StoredMessage: Sendable, Equatable {
   package var byteCount: Int { topic.count + header.count + body.count }
 }
 
-/// A piece of the daemon's state under a kind and a key that the daemon chooses.
-package struct StateRecord: Sendable, Hashable {
-  package var kind: UInt8
-  package var key: Int64
-  /// Takes the place of what was there; nil removes it.
-  package var value: [UInt8]?
-
-  package init(kind: UInt8, key: Int64, value: [UInt8]?) {
-    self.kind = kind
-    self.key = key
-    self.value = value
-  }
-}
-
 /// A retrain decision as `tidemark history` tells it; the latest record of an id takes the place of those
 /// before.
 package struct DecisionRecord: Sendable, Equatable {
   package var id: String
   package var model: String
   package var version: String
-  package var issuedAt: Timestamp
+  /// Nil keeps what the record before it says.
+  package var issuedAt: Timestamp?
   package var state: String
   package var attempt: Int
   package var revision: UInt64
   package var owner: String?
-  package var reasons: String
+  /// Nil keeps what the record before it says, of the coverage too.
+  package var reasons: String?
   package var coverage: Double?
   package var changedAt: Timestamp
   package var isFinal: Bool
 
   package init(
-    id: String, model: String, version: String, issuedAt: Timestamp, state: String, attempt: Int,
-    revision: UInt64, owner: String?, reasons: String, coverage: Double?, changedAt: Timestamp, isFinal: Bool
+    id: String, model: String, version: String, issuedAt: Timestamp?, state: String, attempt: Int,
+    revision: UInt64, owner: String?, reasons: String?, coverage: Double?, changedAt: Timestamp, isFinal: Bool
   ) {
     self.id = id
     self.model = model
@@ -101,7 +89,7 @@ package struct JournalTransaction: Sendable {
   /// messages, states and decisions.
   package var byteCount: Int {
     messages.reduce(0) { $0 + $1.byteCount + 40 } + states.reduce(0) { $0 + ($1.value?.count ?? 0) + 40 }
-      + decisions.reduce(0) { $0 + $1.reasons.utf8.count + 200 } + 40 * (metrics.count + drift.count)
+      + decisions.reduce(0) { $0 + ($1.reasons?.utf8.count ?? 0) + 200 } + 40 * (metrics.count + drift.count)
   }
 
   /// Empties the lists and keeps their room.

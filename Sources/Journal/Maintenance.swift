@@ -10,6 +10,20 @@ package struct Maintenance: Sendable, Equatable {
   package var thinned = 0
   /// Messages of subjects still open that were removed, since there were more than 100,000.
   package var forgotten = 0
+  /// Packed summaries that could not be read and were removed: a damage that SQLite does not see.
+  package var unreadable = 0
+
+  package init() {}
+
+  /// What `read` gives; nil, and counted, when it is no summary.
+  fileprivate mutating func readable<Value>(_ read: () throws -> Value) throws -> Value? {
+    do {
+      return try read()
+    } catch JournalError.corrupt {
+      unreadable += 1
+      return nil
+    }
+  }
 }
 
 /// Retention and the roll-up of histories, a bounded piece at a time.
@@ -43,7 +57,7 @@ extension JournalDatabase {
       try pruneDecisions(database, now, &done)
       var isBehind = try rollUpMetrics(database, now, &done)
       isBehind = try rollUpDrift(database, now, &done) || isBehind
-      isBehind = try rollUpMinutes(database, now) || isBehind
+      isBehind = try rollUpMinutes(database, now, &done) || isBehind
       isBehind = try pruneHours(database, now) || isBehind
       // While rows older than any model's last hour may be there, no model may go.
       if !isBehind { try pruneModels(database, now) }
@@ -57,9 +71,8 @@ extension JournalDatabase {
   // MARK: Messages and decisions
 
   private func pruneMessages(_ database: Database, _ now: Timestamp, _ done: inout Maintenance) throws {
-    guard let row = try Row.fetchOne(database, sql: "SELECT last, pruned FROM journal") else { return }
-    let last: Int64 = row[0]
-    let pruned: Int64 = row[1]
+    let journal = try JournalRow(database)
+    let (last, pruned) = (journal.last, journal.pruned)
     let cutoff = now.advanced(by: .zero - settings.outboxAge).nanoseconds
     let end = pruned + Int64(Self.messagesPerTurn)
     // By count, then by age as far as all before are too old.
@@ -68,7 +81,7 @@ extension JournalDatabase {
       try database.cachedStatement(
         sql: "SELECT number, time FROM messages WHERE number > ? AND number <= ? ORDER BY number"),
       arguments: [target, end])
-    while let row = try rows.next(), row[1] < cutoff { target = row[0] }
+    while let row = try rows.next(), try row.value(1) < cutoff { target = try row.value(0) }
     guard target > pruned else { return }
     try database.execute(
       sql: """
@@ -118,6 +131,12 @@ extension JournalDatabase {
     HistoryTime.hour(of: now.advanced(by: .zero - age))
   }
 
+  /// Whether samples of an hour are to lose their resolution: they are old, or of a future that a clock set
+  /// back has left, where they would stand before all that come.
+  private func isDue(_ hour: Int64, first: Int64, _ now: Timestamp) -> Bool {
+    hour < first || hour > HistoryTime.hour(of: now) + 1
+  }
+
   /// How many of the oldest samples of a table must go whatever their age: those above the bound and a
   /// sixteenth more, so that this is not to be done each turn.
   private func excess(_ database: Database, of table: String) throws -> Int {
@@ -125,7 +144,7 @@ extension JournalDatabase {
       let row = try Row.fetchOne(
         database,
         sql: "SELECT (SELECT min(sequence) FROM \(table)), (SELECT max(sequence) FROM \(table))"),
-      let first = row[0] as Int64?, let last = row[1] as Int64?
+      let first = try row.value(0) as Int64?, let last = try row.value(1) as Int64?
     else { return 0 }
     // Rows go only from the front, so that their numbers have no gaps.
     let count = Int(last - first) + 1
@@ -146,31 +165,40 @@ extension JournalDatabase {
     var hours: [Int64: HourOfMinutes] = [:]
     var (taken, last) = (0, Int64(0))
     while let row = try rows.next() {
-      let time = Timestamp(nanoseconds: row[2])
+      let time = Timestamp(nanoseconds: try row.value(2))
       let hour = HistoryTime.hour(of: time)
-      if hour >= first {
+      if !isDue(hour, first: first, now) {
         guard taken < excess else { break }
         done.thinned += 1
       }
-      hours[HistoryTime.slot(hour: hour, model: row[1]), default: HourOfMinutes()].add(
+      let entry = try done.readable {
         HourOfMinutes.Entry(
-          minute: HistoryTime.minute(of: time), accuracy: try PackedSummary.summary(row[3]),
-          latency: try PackedSummary.summary(row[4])))
-      (taken, last) = (taken + 1, row[0])
+          minute: HistoryTime.minute(of: time), accuracy: try row.summary(3),
+          latency: try row.summary(4))
+      }
+      if let entry {
+        hours[HistoryTime.slot(hour: hour, model: try row.value(1)), default: HourOfMinutes()].add(entry)
+      }
+      (taken, last) = (taken + 1, try row.value(0))
     }
     guard taken > 0 else { return false }
-    for (slot, hour) in hours.sorted(by: { $0.key < $1.key }) { try store(hour, in: slot, database) }
+    for (slot, hour) in hours.sorted(by: { $0.key < $1.key }) {
+      try store(hour, in: slot, database, &done)
+    }
     try database.execute(sql: "DELETE FROM metrics_raw WHERE sequence <= ?", arguments: [last])
     return taken == Self.samplesPerTurn
   }
 
   /// Writes the minutes of one hour; a part that is there already (an hour that took several turns, or
   /// samples out of order) is merged.
-  private func store(_ hour: HourOfMinutes, in slot: Int64, _ database: Database) throws {
+  private func store(
+    _ hour: HourOfMinutes, in slot: Int64, _ database: Database, _ done: inout Maintenance
+  ) throws {
     var hour = hour
     let read = try database.cachedStatement(sql: "SELECT entries FROM metrics_minutes WHERE slot = ?")
-    if let row = try Row.fetchOne(read, arguments: [slot]) {
-      var stored = try HourOfMinutes(packed: row.bytes(0))
+    if let row = try Row.fetchOne(read, arguments: [slot]),
+      var stored = try done.readable({ try HourOfMinutes(packed: try row.bytes(0)) })
+    {
       for entry in hour.entries { stored.add(entry) }
       hour = stored
     }
@@ -179,32 +207,39 @@ extension JournalDatabase {
   }
 
   /// - Returns: whether more is due.
-  private func rollUpMinutes(_ database: Database, _ now: Timestamp) throws -> Bool {
+  private func rollUpMinutes(
+    _ database: Database, _ now: Timestamp, _ done: inout Maintenance
+  ) throws -> Bool {
     let end = HistoryTime.slot(hour: firstHour(now, settings.minuteHistory), model: 0)
     let rows = try Row.fetchCursor(
       try database.cachedStatement(
         sql: "SELECT slot, entries FROM metrics_minutes WHERE slot < ? ORDER BY slot LIMIT ?"),
       arguments: [end, Self.slotsPerTurn])
     var totals: [(slot: Int64, entry: HourOfMinutes.Entry)] = []
+    var (taken, last) = (0, Int64(0))
     while let row = try rows.next() {
-      totals.append((row[0], try HourOfMinutes(packed: row.bytes(1)).total))
+      (taken, last) = (taken + 1, try row.value(0))
+      let total = try done.readable { try HourOfMinutes(packed: try row.bytes(1)).total }
+      if let total { totals.append((last, total)) }
     }
-    guard let last = totals.last?.slot else { return false }
+    guard taken > 0 else { return false }
     let read = try database.cachedStatement(
       sql: "SELECT accuracy, latency FROM metrics_hours WHERE slot = ?")
     let write = try database.cachedStatement(sql: "INSERT OR REPLACE INTO metrics_hours VALUES (?, ?, ?)")
     for (slot, entry) in totals {
       var entry = entry
       if let row = try Row.fetchOne(read, arguments: [slot]) {
-        entry.accuracy = merged(try PackedSummary.summary(row[0]), entry.accuracy)
-        entry.latency = merged(try PackedSummary.summary(row[1]), entry.latency)
+        let accuracy = try done.readable { try row.summary(0) } ?? nil
+        let latency = try done.readable { try row.summary(1) } ?? nil
+        entry.accuracy = merged(accuracy, entry.accuracy)
+        entry.latency = merged(latency, entry.latency)
       }
       try write.execute(arguments: [
         slot, PackedSummary.value(entry.accuracy), PackedSummary.value(entry.latency),
       ])
     }
     try database.execute(sql: "DELETE FROM metrics_minutes WHERE slot <= ?", arguments: [last])
-    return totals.count == Self.slotsPerTurn
+    return taken == Self.slotsPerTurn
   }
 
   /// Drift is told by a few numbers a batch, so that its samples become hours at once: batches add up, and of
@@ -223,14 +258,16 @@ extension JournalDatabase {
     var hours: [Int64: HourOfDrift] = [:]
     var (taken, last) = (0, Int64(0))
     while let row = try rows.next() {
-      let hour = HistoryTime.hour(of: Timestamp(nanoseconds: row[2]))
-      if hour >= first {
+      let hour = HistoryTime.hour(of: Timestamp(nanoseconds: try row.value(2)))
+      if !isDue(hour, first: first, now) {
         guard taken < excess else { break }
         done.thinned += 1
       }
-      hours[HistoryTime.slot(hour: hour, model: row[1]), default: HourOfDrift()].merge(
-        HourOfDrift(batches: row[3], score: row[4], drifted: row[5], features: row[6], severity: row[7]))
-      (taken, last) = (taken + 1, row[0])
+      hours[HistoryTime.slot(hour: hour, model: try row.value(1)), default: HourOfDrift()].merge(
+        try HourOfDrift(
+          batches: row.value(3), score: row.value(4), drifted: row.value(5), features: row.value(6),
+          severity: row.value(7)))
+      (taken, last) = (taken + 1, try row.value(0))
     }
     guard taken > 0 else { return false }
     let read = try database.cachedStatement(
@@ -241,7 +278,9 @@ extension JournalDatabase {
       var hour = hour
       if let row = try Row.fetchOne(read, arguments: [slot]) {
         hour.merge(
-          HourOfDrift(batches: row[0], score: row[1], drifted: row[2], features: row[3], severity: row[4]))
+          try HourOfDrift(
+            batches: row.value(0), score: row.value(1), drifted: row.value(2), features: row.value(3),
+            severity: row.value(4)))
       }
       try write.execute(arguments: [
         slot, hour.batches, hour.score, hour.drifted, hour.features, hour.severity,

@@ -12,25 +12,22 @@ extension JournalReader {
     let bytes = size
     return try journaled {
       try queue.read { database in
-        guard let journal = try Row.fetchOne(database, sql: "SELECT * FROM journal") else {
-          throw JournalError.corrupt("the journal has no numbers")
-        }
+        let journal = try JournalRow(database)
         let tables = try [
           self.messages(database, journal, now), self.states(database),
           self.decisions(database, journal, now),
-          self.samples(database, "metrics_raw", journal, now, "metrics, as they came", columns: 36),
+          self.samples(database, "metrics_raw", journal, now, columns: 36),
           self.slots(
-            database, "metrics_minutes", journal, now, "metrics by the minute", "length(entries) + 18"),
+            database, "metrics_minutes", journal, now, "length(entries) + 18"),
           self.slots(
-            database, "metrics_hours", journal, now, "metrics by the hour",
+            database, "metrics_hours", journal, now,
             "coalesce(length(CAST(accuracy AS BLOB)), 0) + coalesce(length(CAST(latency AS BLOB)), 0) + 15"),
-          self.samples(database, "drift_raw", journal, now, "drift, as it came", columns: 36),
-          self.slots(database, "drift_hours", journal, now, "drift by the hour", "30"),
+          self.samples(database, "drift_raw", journal, now, columns: 36),
+          self.slots(database, "drift_hours", journal, now, "30"),
         ]
         return JournalSummary(
-          name: journal["name"], epoch: UInt64(bitPattern: journal["epoch"] as Int64),
-          first: UInt64(clamping: journal["pruned"] as Int64) + 1,
-          head: UInt64(clamping: journal["last"] as Int64), tables: tables, bytes: bytes)
+          name: journal.name, epoch: journal.epoch, first: UInt64(journal.pruned) + 1,
+          head: UInt64(journal.last), tables: tables, bytes: bytes)
       }
     }
   }
@@ -44,9 +41,10 @@ extension JournalReader {
     return oldest.nanoseconds(to: now) >= age - 2 * HistoryTime.hour
   }
 
-  private func messages(_ database: Database, _ journal: Row, _ now: Timestamp) throws -> JournalSummary.Table
+  private func messages(_ database: Database, _ journal: JournalRow, _ now: Timestamp) throws
+    -> JournalSummary.Table
   {
-    let (last, pruned): (Int64, Int64) = (journal["last"], journal["pruned"])
+    let (last, pruned) = (journal.last, journal.pruned)
     let kept = try Int64.fetchOne(
       database, sql: "SELECT count(*) FROM open_messages WHERE number <= ?", arguments: [pruned])
     let oldest = try time(database, "SELECT time FROM messages ORDER BY number LIMIT 1")
@@ -63,7 +61,7 @@ extension JournalReader {
           (SELECT topic, header, body FROM messages ORDER BY number DESC LIMIT 1000)
         """)
     let isFull =
-      isFull(first, now, age: journal["outbox_age"]) || last - pruned >= journal["outbox_messages"] as Int64
+      isFull(first, now, age: journal.outboxAge) || last - pruned >= journal.outboxMessages
     return JournalSummary.Table(
       name: "messages", rows: UInt64(clamping: last - pruned + (kept ?? 0)), oldest: oldest,
       growth: isFull ? 0 : Double(max(0, recent)) * (width ?? 0))
@@ -74,7 +72,7 @@ extension JournalReader {
     return JournalSummary.Table(name: "states", rows: UInt64(clamping: rows), oldest: nil, growth: 0)
   }
 
-  private func decisions(_ database: Database, _ journal: Row, _ now: Timestamp) throws
+  private func decisions(_ database: Database, _ journal: JournalRow, _ now: Timestamp) throws
     -> JournalSummary.Table
   {
     let rows = try Int64.fetchOne(database, sql: "SELECT count(*) FROM decisions") ?? 0
@@ -82,7 +80,7 @@ extension JournalReader {
     let recent = try Int64.fetchOne(
       database, sql: "SELECT count(*) FROM decisions WHERE issued >= ?",
       arguments: [now.advanced(byNanoseconds: -Self.day).nanoseconds])
-    let isFull = isFull(oldest, now, age: journal["hour_age"])
+    let isFull = isFull(oldest, now, age: journal.hourAge)
     // 300 bytes a decision with its two index entries.
     return JournalSummary.Table(
       name: "decisions", rows: UInt64(clamping: rows), oldest: oldest,
@@ -90,41 +88,40 @@ extension JournalReader {
   }
 
   private func samples(
-    _ database: Database, _ table: String, _ journal: Row, _ now: Timestamp, _ name: String,
-    columns width: Double
+    _ database: Database, _ table: String, _ journal: JournalRow, _ now: Timestamp, columns width: Double
   ) throws -> JournalSummary.Table {
     let ends = try Row.fetchOne(
       database, sql: "SELECT (SELECT min(sequence) FROM \(table)), (SELECT max(sequence) FROM \(table))")
-    guard let first = ends?[0] as Int64?, let last = ends?[1] as Int64? else {
-      return JournalSummary.Table(name: name, rows: 0, oldest: nil, growth: 0)
+    guard let ends, let first = try ends.value(0) as Int64?, let last = try ends.value(1) as Int64? else {
+      return JournalSummary.Table(name: table, rows: 0, oldest: nil, growth: 0)
     }
     let oldest = try time(database, "SELECT time FROM \(table) ORDER BY sequence LIMIT 1")
     let since = now.advanced(byNanoseconds: -Self.day)
     let recent = last - (try boundary(database, table, "sequence", from: first, to: last, since: since)) + 1
     // Above the bound a sixteenth goes at once.
-    let bound: Int64 = journal["history_rows"]
-    let isFull = isFull(oldest, now, age: journal["raw_age"]) || last - first >= bound - bound / 16
+    let bound: Int64 = journal.historyRows
+    let isFull = isFull(oldest, now, age: journal.rawAge) || last - first >= bound - bound / 16
     return JournalSummary.Table(
-      name: name, rows: UInt64(clamping: last - first + 1), oldest: oldest,
+      name: table, rows: UInt64(clamping: last - first + 1), oldest: oldest,
       growth: isFull ? 0 : Double(max(0, recent)) * width)
   }
 
   private func slots(
-    _ database: Database, _ table: String, _ journal: Row, _ now: Timestamp, _ name: String, _ width: String
+    _ database: Database, _ table: String, _ journal: JournalRow, _ now: Timestamp, _ width: String
   ) throws -> JournalSummary.Table {
     let rows = try Int64.fetchOne(database, sql: "SELECT count(*) FROM \(table)") ?? 0
     guard let first = try Int64.fetchOne(database, sql: "SELECT min(slot) FROM \(table)"),
       let last = try Int64.fetchOne(database, sql: "SELECT max(slot) FROM \(table)")
-    else { return JournalSummary.Table(name: name, rows: 0, oldest: nil, growth: 0) }
+    else { return JournalSummary.Table(name: table, rows: 0, oldest: nil, growth: 0) }
     // A day of it is what the last hour has, 24 times.
     let hour = HistoryTime.hour(ofSlot: last)
     let bytes = try Double.fetchOne(
       database, sql: "SELECT sum(\(width)) FROM \(table) WHERE slot >= ?",
       arguments: [HistoryTime.slot(hour: hour, model: 0)])
     let oldest = HistoryTime.time(ofSlot: first)
-    let age: Int64 = table == "metrics_minutes" ? journal["minute_age"] : journal["hour_age"]
+    let age: Int64 = table == "metrics_minutes" ? journal.minuteAge : journal.hourAge
     return JournalSummary.Table(
-      name: name, rows: UInt64(clamping: rows), oldest: oldest,
+      name: table, rows: UInt64(clamping: rows), oldest: oldest,
       growth: isFull(oldest, now, age: age) ? 0 : (bytes ?? 0) * 24)
   }
 

@@ -7,12 +7,8 @@ import GRDB
 extension JournalDatabase {
   func write(_ messages: [StoredMessage], to database: Database) throws {
     guard !messages.isEmpty else { return }
-    guard
-      let row = try Row.fetchOne(
-        try database.cachedStatement(sql: "SELECT last, pruned FROM journal"))
-    else { throw JournalError.corrupt("the journal has no numbers") }
-    var last: Int64 = row[0]
-    let pruned: Int64 = row[1]
+    let journal = try JournalRow(database)
+    var last = journal.last
     let insert = try database.cachedStatement(sql: "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)")
     let follow = try database.cachedStatement(
       sql: """
@@ -30,7 +26,7 @@ extension JournalDatabase {
       try follow.execute(arguments: [topic, number])
       if let subject = message.subject {
         if message.closesSubject {
-          try close(subject, pruned: pruned, in: database)
+          try close(subject, pruned: journal.pruned, in: database)
         } else {
           try database.cachedStatement(sql: "INSERT INTO open_messages VALUES (?, ?)")
             .execute(arguments: [number, subject])
@@ -69,11 +65,18 @@ extension JournalDatabase {
   }
 
   func write(_ decisions: [DecisionRecord], to database: Database) throws {
+    guard !decisions.isEmpty else { return }
+    // What became of a decision says nothing of why it was made, so that is kept.
+    let statement = try database.cachedStatement(
+      sql: """
+        INSERT INTO decisions VALUES (?1, ?2, ?3, coalesce(?4, ?11), ?5, ?6, ?7, ?8, coalesce(?9, ''), ?10, ?11, ?12)
+        ON CONFLICT (id) DO UPDATE SET issued = coalesce(?4, issued), state = ?5, attempt = ?6, revision = ?7,
+          owner = ?8, reasons = coalesce(?9, reasons), coverage = coalesce(?10, coverage), changed = ?11,
+          final = ?12
+        """)
     for decision in decisions {
-      try database.cachedStatement(
-        sql: "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-      ).execute(arguments: [
-        decision.id, decision.model, decision.version, decision.issuedAt.nanoseconds, decision.state,
+      try statement.execute(arguments: [
+        decision.id, decision.model, decision.version, decision.issuedAt?.nanoseconds, decision.state,
         decision.attempt, Int64(clamping: decision.revision), decision.owner, decision.reasons,
         decision.coverage, decision.changedAt.nanoseconds, decision.isFinal,
       ])
@@ -145,8 +148,9 @@ struct ModelIDs {
       throw JournalError.corrupt("a model has no id")
     }
     if known.count >= Self.bound { known.removeAll() }
-    known[key] = (row[0], row[1])
-    return row[0]
+    let id: Int64 = try row.value(0)
+    known[key] = (id, try row.value(1))
+    return id
   }
 }
 

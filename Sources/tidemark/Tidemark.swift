@@ -20,6 +20,7 @@ struct Tidemark: ParsableCommand {
         tidemark publish data.csv …        a file into a running daemon
         tidemark tail                      alerts and decisions as they come
         tidemark sources                   what was received, rejected and lost, by source
+        tidemark history --state DIR       what the journal in DIR holds
 
       Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
       69 no socket or no daemon, 71 a failure of the system, 78 wrong configuration.
@@ -27,7 +28,7 @@ struct Tidemark: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Serve.self, Check.self, ReplayCommand.self, PublishCommand.self, TailCommand.self, SourcesCommand.self,
-      DecodeCommand.self, Demo.self,
+      HistoryCommand.self, DecodeCommand.self, Demo.self,
     ])
 }
 

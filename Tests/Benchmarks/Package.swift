@@ -14,7 +14,10 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 let package = Package(
   name: "tidemark-benchmarks",
   platforms: [.macOS(.v15)],
-  dependencies: [.package(url: "https://github.com/apple/swift-crypto", from: "4.5.0")],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
   targets: [
     .systemLibrary(name: "CZeroMQ", path: "Rooms/CZeroMQ"),
     room("ZeroMQ", ["CZeroMQ"]),
@@ -24,11 +27,14 @@ let package = Package(
     room("Events"),
     room("Wire", ["Events", .product(name: "Crypto", package: "swift-crypto")]),
     room("Monitoring", ["Events", "Detection", "Statistics"]),
+    room("Journal", ["Events", .product(name: "GRDB", package: "GRDB.swift")]),
     .executableTarget(
       name: "kernel-benchmark", dependencies: ["Statistics", "Monitoring", "Events"], path: "KernelBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .executableTarget(
       name: "wire-benchmark", dependencies: ["ZeroMQ", "Wire", "Events"], path: "WireBenchmark"),
+    .executableTarget(
+      name: "journal-benchmark", dependencies: ["Journal", "Events"], path: "JournalBenchmark"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -166,11 +166,20 @@ def test_nobody_there_is_said_in_time(folder: Path) -> None:
         ("tail", "--count", "0"),
         ("sources", "--timeout", "0"),
         ("sources", "--timeout", "nan"),
+        ("history",),
+        ("history", "--state", ".", "--limit", "0"),
+        ("history", "--state", ".", "--kind", "weather"),
         ("publish", "a.csv", "--rows", "0"),
     ],
 )
 def test_wrong_options_are_refused(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).code == USAGE
+
+
+def test_history_without_a_journal_says_so(folder: Path) -> None:
+    for directory in (folder, folder / "nowhere"):
+        ran = run("history", "--state", directory)
+        assert ran.code == NO_INPUT and str(directory) in ran.err, ran.said
 
 
 def decode(dump: str) -> Ran:

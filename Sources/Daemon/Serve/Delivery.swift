@@ -74,7 +74,7 @@ struct Delivery: ~Copyable {
     if let journal {
       engine = try MonitoringEngine(
         settings: settings,
-        restoring: journal.states.map { Events.StateRecord(kind: $0.kind, key: $0.key, value: $0.value) })
+        restoring: journal.states)
       outbox = Outbox(
         name: name, epoch: journal.epoch, last: journal.lastNumber, lastOfTopic: journal.lastOfTopic)
       published = journal.lastNumber

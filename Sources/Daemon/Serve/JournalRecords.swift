@@ -8,25 +8,7 @@ extension JournalTransaction {
     self.init()
     self.messages = messages
     self.decisions = decisions
-    states = changes.records.map { Journal.StateRecord(kind: $0.kind, key: $0.key, value: $0.value) }
-    metrics = changes.metrics.map { sample in
-      Journal.MetricsSample(
-        model: sample.model.name.text, version: sample.model.version.text, time: sample.time,
-        accuracy: sample.accuracy.map(Journal.SampleSummary.init),
-        latency: sample.latency.map(Journal.SampleSummary.init))
-    }
-    drift = changes.drift.map { sample in
-      Journal.DriftSample(
-        model: sample.model.name.text, version: sample.model.version.text, time: sample.time,
-        batches: sample.batches, maximumScore: sample.maximumScore, drifted: sample.driftedCount,
-        features: 0, severity: sample.severity)
-    }
-  }
-}
-
-extension Journal.SampleSummary {
-  init(_ s: Events.SampleSummary) {
-    self.init(count: s.count, minimum: s.minimum, maximum: s.maximum, mean: s.mean)
+    (states, metrics, drift) = (changes.records, changes.metrics, changes.drift)
   }
 }
 
@@ -44,8 +26,8 @@ extension DecisionRecord {
     case .decisionChange(let change):
       self.init(
         id: change.decision.text, model: publication.model.name.text,
-        version: publication.model.version.text, issuedAt: .min, state: change.state.rawValue,
-        attempt: change.attempt, revision: change.revision, owner: change.owner, reasons: "", coverage: nil,
+        version: publication.model.version.text, issuedAt: nil, state: change.state.rawValue,
+        attempt: change.attempt, revision: change.revision, owner: change.owner, reasons: nil, coverage: nil,
         changedAt: change.at, isFinal: change.isFinal)
     case .performance, .drift, .retrain, .alert: return nil
     }
