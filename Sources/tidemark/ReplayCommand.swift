@@ -22,7 +22,6 @@ struct ReplayCommand: ParsableCommand {
   var events: String
 
   func run() throws {
-    var replay = Replay(try options.load())
-    try replay.run(events, isStrict: strict).end()
+    try Replay(try options.load()).run(events, isStrict: strict).end()
   }
 }

@@ -34,11 +34,13 @@ struct ServeLoop: ~Copyable {
   private var engine: MonitoringEngine
   private var effects: [Effect] = []
   private var account: Account
+  /// Writes down what is received, when asked to.
+  private var recorder: Recorder?
 
   /// Makes and binds the sockets, on the thread that will run the loop, and reports the endpoints.
   init(
     _ configuration: Configuration, context: borrowing Context, stop: StopSignal, log: Logger,
-    onReady: (_ bound: Configuration.Sockets) -> Void
+    recorder: consuming Recorder? = nil, onReady: (_ bound: Configuration.Sockets) -> Void
   ) throws(ZeroMQError) {
     let clock = ServeClock()
     let sockets = configuration.sockets
@@ -66,10 +68,11 @@ struct ServeLoop: ~Copyable {
     decoder = MessageDecoder(limits: configuration.wire)
     engine = MonitoringEngine(settings: configuration.engine)
     account = Account(log: log)
+    self.recorder = recorder
     onReady(bound)
   }
 
-  private static func ingestSocket(
+  static func ingestSocket(
     _ context: borrowing Context, _ limits: WireLimits, highWaterMark: Int
   ) throws(ZeroMQError) -> Socket<Subscriber> {
     // Memory: peers × high-water mark × message size at worst. libzmq's own limit is twice ours, since it
@@ -88,7 +91,9 @@ struct ServeLoop: ~Copyable {
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
     // Sources that begin from here on are accounted from their first message.
-    engine.advance(to: clock.now, into: &effects)
+    let start = clock.now
+    recorder?.tell(start)
+    engine.advance(to: start, into: &effects)
     while !stop.isRequested {
       _ = try poller.wait(milliseconds: timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
@@ -100,6 +105,7 @@ struct ServeLoop: ~Copyable {
       let now = clock.now
       effects.removeAll(keepingCapacity: true)
       engine.advance(to: now, into: &effects)
+      recorder?.flush(at: now)
       try perform(at: now)
       try output.sendHeads(at: now)
       if output.owesSources(at: now) {
@@ -108,18 +114,23 @@ struct ServeLoop: ~Copyable {
       }
     }
     try output.sendBye(at: clock.now)
+    account.enter(recorder?.close())
     return account.metadata
   }
 
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    let due = min(engine.nextDeadline ?? .max, output.nextDue ?? .max)
+    let due = min(engine.nextDeadline ?? .max, output.nextDue ?? .max, recorder.nextFlush ?? .max)
     guard due != .max else { return nil }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
     return Int(max(0, min(nanoseconds, 3_600_000_000_000)) / 1_000_000) + 1
   }
 
-  private enum Way { case events, features }
+  private enum Way {
+    case events, features
+
+    var lane: RecordingFormat.Lane { self == .events ? .ingest : .features }
+  }
 
   private mutating func takeMessages(from way: Way) throws(ZeroMQError) {
     var end: Timestamp?
@@ -131,6 +142,7 @@ struct ServeLoop: ~Copyable {
         }
       guard receipt != .nothing else { return }
       let now = clock.now
+      recorder?.record(receipt, message.frames, lane: way.lane, at: now)
       if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
       var isSign = false
       do throws(Remark) {
