@@ -22,6 +22,7 @@ struct RecordCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try options.load()
-    try RecordServer(configuration, path: file, log: Logger(label: "tidemark") { _ in DaemonLog() }).run().end()
+    try RecordServer(configuration, path: file, log: Logger(label: "tidemark") { _ in DaemonLog() }).run()
+      .end()
   }
 }

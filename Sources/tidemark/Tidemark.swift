@@ -45,9 +45,12 @@ struct ConfigurationOptions: ParsableArguments {
   var isPlaintextAllowed = false
 
   /// Reads the file, or prints everything that is wrong with it and ends with status 78.
-  func load() throws -> Configuration {
+  func load() throws -> Configuration { try load(config) }
+
+  /// The same for another file.
+  func load(_ file: String?) throws -> Configuration {
     do throws(ConfigurationProblems) {
-      return try Configuration.load(config, allowsPlaintext: isPlaintextAllowed)
+      return try Configuration.load(file, allowsPlaintext: isPlaintextAllowed)
     } catch {
       Terminal(descriptor: 2).print(error.description)
       throw ExitCode(ExitStatus.configuration.rawValue)

@@ -122,7 +122,9 @@ struct RecordingReader: ~Copyable {
 
   private mutating func frame() throws(RecordingProblem) -> UnsafeRawBufferPointer {
     let number = try number()
-    guard let form = RecordingFormat.FrameForm(rawValue: number & 3) else { throw damage("a frame of form 3") }
+    guard let form = RecordingFormat.FrameForm(rawValue: number & 3) else {
+      throw damage("a frame of form 3")
+    }
     if form == .reference {
       guard let frame = dictionary.frame(at: number >> 2) else {
         throw damage("place \(number >> 2) of \(dictionary.count)")

@@ -21,7 +21,8 @@ package struct Replay {
       var input = try ReplayInput(path, lineBytes: configuration.wire.messageBytes)
       var engine = ReplayEngine(configuration)
       var outputs = Outputs(configuration, terminal)
-      let failure = try input.forEachStep(named: "replay", on: terminal) { step, position throws(POSIXError) in
+      let failure = try input.forEachStep(named: "replay", on: terminal) {
+        step, position throws(POSIXError) in
         if step.isEvent { outputs.tally.events += 1 }
         try engine.take(step) { (effects) throws(POSIXError) in
           for effect in effects { try outputs.perform(effect, at: position) }

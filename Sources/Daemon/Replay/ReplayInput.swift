@@ -61,7 +61,8 @@ struct ReplayInput: ~Copyable {
     let prefix = try Self.prefix(of: file.descriptor, path)
     let isLines = prefix != RecordingFormat.magic
     recording = try Self.recording(isLines ? nil : file, startingWith: prefix, path)
-    lines = isLines ? LineReader(descriptor: file.descriptor, maximumBytes: lineBytes, startingWith: prefix) : nil
+    lines =
+      isLines ? LineReader(descriptor: file.descriptor, maximumBytes: lineBytes, startingWith: prefix) : nil
     self.isLines = isLines
     self.file = file
     self.path = path

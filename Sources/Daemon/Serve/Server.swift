@@ -57,7 +57,9 @@ package struct Server: Sendable {
         recorder = Recorder.make(recording, of: configuration, log: log)
         if recorder == nil { return .cannotCreate }
       }
-      var loop = try ServeLoop(configuration, context: context, stop: stop, log: log, recorder: recorder.take()) {
+      var loop = try ServeLoop(
+        configuration, context: context, stop: stop, log: log, recorder: recorder.take()
+      ) {
         bound in
         let list = { (endpoints: [Endpoint]) in
           Logger.MetadataValue.string(endpoints.map(\.description).joined(separator: ","))
