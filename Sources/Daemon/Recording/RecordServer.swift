@@ -6,6 +6,8 @@ import ZeroMQ
 extension Recorder {
   /// Makes the recording of a daemon that starts now; nil when it cannot be made, which the log then says.
   static func make(_ path: String, of configuration: Configuration, log: Logger) -> Recorder? {
+    // A limit on the size of files is to be an error of write(2), as a full disk is.
+    signal(SIGXFSZ, SIG_IGN)
     do throws(RecordingProblem) {
       return try Recorder(path: path, name: configuration.name, start: ServeClock().now)
     } catch {
