@@ -57,7 +57,7 @@ struct ComparisonSummary: Encodable {
     var text: String {
       let mean = Difference.text(.nanoseconds(Int64(clamping: meanSeconds * 1e9)))
       let longest = Difference.text(.nanoseconds(Int64(clamping: longestSeconds * 1e9)))
-      return "\(count) times by \(mean) on average, at most \(longest)"
+      return count == 1 ? "once, by \(longest)" : "\(count) times, by \(mean) on average, at most \(longest)"
     }
   }
 
