@@ -235,7 +235,15 @@ private let start = Timestamp(nanoseconds: 1_767_225_600_000_000_000)
         written.append(.message(frames, at: start.nanoseconds))
       }
     }
-    #expect(recorder.close().lost == 0)
+    // What is new after that is written whole only until the next block.
+    let descriptor = [UInt8](repeating: 7, count: RecordingFormat.dictionaryFrameBytes)
+    for _ in 0..<500 {
+      let frames = [topics[0], [], descriptor]
+      recorder.record(frames, at: start.nanoseconds)
+      written.append(.message(frames, at: start.nanoseconds))
+    }
+    let account = recorder.close()
+    #expect(account.lost == 0 && account.bytes < 2_000_000)
     let read = ReadOutcome(folder.file("a.tmrec"))
     #expect(read.problem == nil && read.messages == written)
   }
