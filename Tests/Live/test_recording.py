@@ -332,6 +332,15 @@ def test_a_daemon_does_not_start_on_a_file_that_exists(daemons: Start, folder: P
     assert file.read_text() == "mine"
 
 
+@pytest.mark.parametrize("command", ["serve", "record"])
+def test_nothing_is_left_behind_where_no_socket_could_be_bound(folder: Path, command: str) -> None:
+    file, taken = folder / "a.tmrec", f"ipc://{folder}/none/ingest"
+    config = configure(folder, {"sockets": {"ingest": [taken], "output": [f"ipc://{folder}/output"]}})
+    ran = run(*(("serve", "--record", file) if command == "serve" else ("record", file)), "--config", config)
+    assert ran.code == 69, ran.err
+    assert not file.exists()
+
+
 def test_a_disk_that_is_full_is_told_and_leaves_a_whole_file(context: Context, folder: Path) -> None:
     """By the shell's limit on files, which write(2) tells as it tells a full disk."""
     file = folder / "a.tmrec"

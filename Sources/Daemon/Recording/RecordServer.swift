@@ -35,10 +35,15 @@ package struct RecordServer: Sendable {
   }
 
   private func record(until stop: StopSignal) -> ExitStatus {
+    // What was made and not begun would stand in the way of the next attempt.
+    var isEmpty = false
+    defer { if isEmpty { unlink(path) } }
     do throws(ZeroMQError) {
       let context = try Context()
       guard let recorder = Recorder.make(path, of: configuration, log: log) else { return .cannotCreate }
+      isEmpty = true
       var loop = try RecordLoop(configuration, context: context, stop: stop, recorder: recorder)
+      isEmpty = false
       log.notice(
         "ready",
         metadata: [

@@ -50,12 +50,16 @@ package struct Server: Sendable {
 
   /// Runs on the socket thread: makes the sockets, loops, closes them.
   private func serve(until stop: StopSignal) -> ExitStatus {
+    // What was made and not begun would stand in the way of the next attempt.
+    var emptyRecording: String?
+    defer { if let emptyRecording { unlink(emptyRecording) } }
     do throws(ZeroMQError) {
       let context = try Context()
       var recorder: Recorder?
       if let recording {
         recorder = Recorder.make(recording, of: configuration, log: log)
         if recorder == nil { return .cannotCreate }
+        emptyRecording = recording
       }
       var loop = try ServeLoop(
         configuration, context: context, stop: stop, log: log, recorder: recorder.take()
@@ -67,6 +71,7 @@ package struct Server: Sendable {
         var metadata: Logger.Metadata = ["ingest": list(bound.ingest), "output": list(bound.output)]
         if !bound.features.isEmpty { metadata["features"] = list(bound.features) }
         if let recording { metadata["recording"] = .string(recording) }
+        emptyRecording = nil
         log.notice("ready", metadata: metadata)
       }
       let account = try loop.run()
