@@ -10,6 +10,8 @@ package enum ExitStatus: Int32, Sendable {
   case unavailable = 69
   /// A failure of the system or of ours (EX_OSERR).
   case system = 71
+  /// A file that is there already or cannot be made (EX_CANTCREAT).
+  case cannotCreate = 73
   /// A wrong configuration (EX_CONFIG).
   case configuration = 78
 }

@@ -101,7 +101,8 @@ extension RetrainLife.Phase {
     switch state {
     case .issued:
       self = .issued(
-        times: try reader.readInt(), since: try reader.readTimestamp(), next: try reader.readTimestamp(), expires: try reader.readTimestamp())
+        times: try reader.readInt(), since: try reader.readTimestamp(), next: try reader.readTimestamp(),
+        expires: try reader.readTimestamp())
     case .failed: self = .waiting(until: try reader.readTimestamp())
     case .acked: self = .acked(owner: try reader.readText(), until: try reader.readTimestamp())
     case .started: self = .started(owner: try reader.readText(), until: try reader.readTimestamp())

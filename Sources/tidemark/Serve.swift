@@ -23,8 +23,12 @@ struct Serve: ParsableCommand {
 
   @OptionGroup var options: ConfigurationOptions
 
+  @Option(help: "Also write down everything that is received, for 'replay'; a file that is not there yet.")
+  var record: String?
+
   func run() throws {
     let configuration = try options.load()
-    try Server(configuration, log: Logger(label: "tidemark") { _ in DaemonLog() }).run().end()
+    let log = Logger(label: "tidemark") { _ in DaemonLog() }
+    try Server(configuration, recording: record, log: log).run().end()
   }
 }

@@ -17,18 +17,21 @@ struct Tidemark: ParsableCommand {
                                            alerts and decisions out on tcp://127.0.0.1:7411
         tidemark check --config my.yaml    is this configuration right?
         tidemark replay events.ndjson      what would have been decided?
+        tidemark record today.tmrec        everything that is published, written down
+        tidemark replay --against other.yaml today.tmrec
+                                           where would another configuration decide differently?
         tidemark publish data.csv …        a file into a running daemon
         tidemark tail                      alerts and decisions as they come
         tidemark sources                   what was received, rejected and lost, by source
         tidemark history --state DIR       what the journal in DIR holds
 
       Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
-      69 no socket or no daemon, 71 a failure of the system, 78 wrong configuration.
+      69 no socket or no daemon, 71 a failure of the system, 73 a file that cannot be made, 78 wrong configuration.
       """,
     version: "0.1.0",
     subcommands: [
-      Serve.self, Check.self, ReplayCommand.self, PublishCommand.self, TailCommand.self, SourcesCommand.self,
-      HistoryCommand.self, DecodeCommand.self, Demo.self,
+      Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
+      SourcesCommand.self, HistoryCommand.self, DecodeCommand.self, Demo.self,
     ])
 }
 
@@ -43,9 +46,12 @@ struct ConfigurationOptions: ParsableArguments {
   var isPlaintextAllowed = false
 
   /// Reads the file, or prints everything that is wrong with it and ends with status 78.
-  func load() throws -> Configuration {
+  func load() throws -> Configuration { try load(config) }
+
+  /// The same for another file.
+  func load(_ file: String?) throws -> Configuration {
     do throws(ConfigurationProblems) {
-      return try Configuration.load(config, allowsPlaintext: isPlaintextAllowed)
+      return try Configuration.load(file, allowsPlaintext: isPlaintextAllowed)
     } catch {
       Terminal(descriptor: 2).print(error.description)
       throw ExitCode(ExitStatus.configuration.rawValue)

@@ -118,7 +118,8 @@ package struct HistoryTable {
   private static func row(_ decision: DecisionRecord) -> [String] {
     [
       TextTable.plain(decision.id), TextTable.plain(decision.model), TextTable.plain(decision.version),
-      time(decision.issuedAt ?? decision.changedAt), TextTable.plain(decision.state) + (decision.isFinal ? " (final)" : ""),
+      time(decision.issuedAt ?? decision.changedAt),
+      TextTable.plain(decision.state) + (decision.isFinal ? " (final)" : ""),
       "\(decision.attempt)", decision.owner.map(TextTable.plain) ?? "-",
       decision.coverage.map { String(format: "%.4f", $0) } ?? "-", time(decision.changedAt),
       TextTable.plain(decision.reasons ?? ""),
@@ -210,7 +211,8 @@ package struct HistoryTable {
   private static func object(_ decision: DecisionRecord) -> [String: Any] {
     [
       "decision_id": decision.id, "model": decision.model, "version": decision.version,
-      "issued": RFC3339.string(decision.issuedAt ?? decision.changedAt), "state": decision.state, "attempt": decision.attempt,
+      "issued": RFC3339.string(decision.issuedAt ?? decision.changedAt), "state": decision.state,
+      "attempt": decision.attempt,
       "rev": decision.revision, "owner": decision.owner ?? NSNull(), "reasons": decision.reasons ?? "",
       "coverage": number(decision.coverage), "changed": RFC3339.string(decision.changedAt),
       "final": decision.isFinal,

@@ -21,11 +21,16 @@ struct LineReader: ~Copyable {
   /// Bytes handed out so far, for progress.
   private(set) var consumed = 0
 
-  /// - Parameter descriptor: open for reading; closed by the caller.
-  init(descriptor: Int32, maximumBytes: Int) {
+  /// - Parameters:
+  ///   - descriptor: open for reading; closed by the caller.
+  ///   - prefix: what has been read of it already, at most half a chunk.
+  init(descriptor: Int32, maximumBytes: Int, startingWith prefix: [UInt8] = []) {
+    precondition(prefix.count <= Self.chunkBytes / 2)
     self.descriptor = descriptor
     self.maximumBytes = maximumBytes
     buffer = .allocate(byteCount: Self.chunkBytes, alignment: 16)
+    buffer.copyBytes(from: prefix)
+    filled = 0..<prefix.count
   }
 
   deinit { buffer.deallocate() }

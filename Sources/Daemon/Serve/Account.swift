@@ -18,6 +18,8 @@ struct Account {
   private var quietUntil = [Timestamp](
     repeating: Timestamp.min, count: Reason.allCases.count)
   private var heldBack = [UInt64](repeating: 0, count: Reason.allCases.count)
+  /// What the recorder wrote, when there is one.
+  private var recording: RecordingFile.Account?
   private let log: Logger
 
   /// One line a reason a second: a hostile peer cannot fill a disk.
@@ -27,6 +29,8 @@ struct Account {
 
   mutating func countReceived() { received += 1 }
   mutating func countHead() { heads += 1 }
+
+  mutating func enter(_ recording: RecordingFile.Account?) { self.recording = recording }
 
   mutating func countPublished(_ output: Output) {
     published += 1
@@ -63,6 +67,10 @@ struct Account {
       "published": .stringConvertible(published), "alerts_opened": .stringConvertible(alertsOpened),
       "decisions": .stringConvertible(decisions),
     ]
+    if let recording {
+      metadata["recorded"] = .stringConvertible(recording.messages)
+      metadata["recording_lost"] = .stringConvertible(recording.lost)
+    }
     if heads > 0 { metadata["heads"] = .stringConvertible(heads) }
     for (reason, count) in zip(Reason.allCases, counts) where count > 0 {
       metadata[reason.rawValue] = .stringConvertible(count)

@@ -22,6 +22,8 @@ final class ControlExchange: Sendable {
     var ticket: ControlTicket
     var header: EventHeader
     var feedback: Feedback
+    /// As they came, for a recording.
+    var frames: [[UInt8]]
   }
 
   private struct State: Sendable {
@@ -173,7 +175,9 @@ struct ControlPort: ~Copyable {
     case .fetch(let fetch): try answer(fetch, request.number, to: peer)
     case .feedback(let feedback):
       let ticket = ControlTicket(peer: peer, epoch: request.epoch, number: request.number)
-      let isTaken = exchange.ask(.init(ticket: ticket, header: request.header, feedback: feedback))
+      let isTaken = exchange.ask(
+        .init(
+          ticket: ticket, header: request.header, feedback: feedback, frames: frames.map { Array($0) }))
       if !isTaken { try refuse(.init(.busy, "too many requests wait"), ticket) }
     }
   }

@@ -7,6 +7,14 @@ struct IngestPorts: ~Copyable {
     case events
     case features
     case reliable
+
+    var lane: RecordingFormat.Lane {
+      switch self {
+      case .events: .ingest
+      case .features: .features
+      case .reliable: .reliable
+      }
+    }
   }
 
   /// Messages that wait for each publisher; libzmq counts messages, not bytes.
@@ -51,7 +59,7 @@ struct IngestPorts: ~Copyable {
     reliableSocket = reliable
   }
 
-  private static func lossy(
+  static func lossy(
     _ context: borrowing Context, _ limits: WireLimits, highWaterMark: Int
   ) throws(ZeroMQError) -> Socket<Subscriber> {
     // Memory: peers × high-water mark × message size at worst. libzmq's own limit is twice ours, since it

@@ -52,11 +52,15 @@ struct ServeLoop: ~Copyable {
   private var account: Account
   /// When the next transaction may be made.
   private var commitAllowed = Timestamp.min
+  /// Writes down what is received, when asked to.
+  private var recorder: Recorder?
 
   /// Makes and binds the sockets, on the thread that will run the loop.
   ///
   /// - Throws: `ServeFailure` when a socket cannot be bound or the journal's records are of another build.
-  init(_ parts: Parts, context: borrowing Context) throws(ServeFailure) {
+  init(
+    _ parts: Parts, context: borrowing Context, recorder: consuming Recorder?
+  ) throws(ServeFailure) {
     let configuration = parts.configuration
     let now = parts.clock.now
     let delivery = try Self.delivery(configuration, parts.recovered, now)
@@ -83,6 +87,7 @@ struct ServeLoop: ~Copyable {
     self.ports = ports
     self.delivery = delivery
     self.delivery.tracksChanges = parts.journal != nil
+    self.recorder = recorder
   }
 
   private static func delivery(
@@ -112,7 +117,9 @@ struct ServeLoop: ~Copyable {
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
     // Sources that begin from here on are accounted from their first message.
-    delivery.advance(to: clock.now)
+    let start = clock.now
+    recorder?.tell(start)
+    delivery.advance(to: start)
     while !stop.isRequested {
       _ = try poller.wait(milliseconds: timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
@@ -123,6 +130,7 @@ struct ServeLoop: ~Copyable {
       takeFeedback()
       let now = clock.now
       delivery.advance(to: now)
+      recorder?.flush(at: now)
       takeOutcome(at: now)
       try perform(at: now)
       submit(at: now)
@@ -130,6 +138,7 @@ struct ServeLoop: ~Copyable {
       if output.owesSources(at: now) { try sendStatus(at: now) }
     }
     try finish()
+    account.enter(recorder?.close())
     return account.metadata
   }
 
@@ -141,7 +150,7 @@ struct ServeLoop: ~Copyable {
 
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    var due = min(delivery.nextDue ?? .max, output.nextDue ?? .max)
+    var due = min(delivery.nextDue ?? .max, output.nextDue ?? .max, recorder.nextFlush ?? .max)
     guard due != .max else { return nil }
     if due < commitAllowed { due = min(commitAllowed, output.nextDue ?? .max) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
@@ -157,6 +166,7 @@ struct ServeLoop: ~Copyable {
       let receipt = try ports.receive(from: way)
       guard receipt != .nothing else { return }
       let now = clock.now
+      recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
       let peer = way == .reliable ? ports.peer : nil
       do throws(Remark) {
         let event = try decode(receipt, way)
@@ -183,7 +193,9 @@ struct ServeLoop: ~Copyable {
   private mutating func takeFeedback() {
     guard let exchange, let askedSlot, poller.isReadable(askedSlot) else { return }
     for request in exchange.takeRequests() {
-      delivery.take(request.feedback, of: request.header, request.ticket, at: clock.now)
+      let now = clock.now
+      recorder?.record(request.frames, lane: .control, at: now)
+      delivery.take(request.feedback, of: request.header, request.ticket, at: now)
     }
   }
 

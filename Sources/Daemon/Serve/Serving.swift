@@ -12,9 +12,13 @@ struct Serving: Sendable {
 
   /// Serves on this thread until ``stop`` is requested.
   ///
-  /// - Parameter onReady: told the endpoints as bound, when everything listens.
+  /// - Parameters:
+  ///   - recorder: writes down what is received.
+  ///   - onReady: told the endpoints as bound, when everything listens.
   /// - Returns: the account of the run.
-  func run(onReady: (Configuration.Sockets) -> Void) throws(ServeFailure) -> Logger.Metadata {
+  func run(
+    recorder: consuming Recorder? = nil, onReady: (Configuration.Sockets) -> Void
+  ) throws(ServeFailure) -> Logger.Metadata {
     let clock = ServeClock()
     let kept = try openJournal(clock)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
@@ -26,7 +30,7 @@ struct Serving: Sendable {
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
         stop: stop, clock: clock, log: log)
     }
-    return try serve(parts, context, onReady)
+    return try serve(parts, context, recorder, onReady)
   }
 
   private struct Kept {
@@ -56,9 +60,10 @@ struct Serving: Sendable {
   }
 
   private func serve(
-    _ parts: ServeLoop.Parts, _ context: borrowing Context, _ onReady: (Configuration.Sockets) -> Void
+    _ parts: ServeLoop.Parts, _ context: borrowing Context, _ recorder: consuming Recorder?,
+    _ onReady: (Configuration.Sockets) -> Void
   ) throws(ServeFailure) -> Logger.Metadata {
-    var loop = try ServeLoop(parts, context: context)
+    var loop = try ServeLoop(parts, context: context, recorder: recorder)
     var bound = loop.bound(configuration.sockets)
     let log = log
     let reader = try reader()
@@ -101,6 +106,14 @@ enum ServeFailure: Error, CustomStringConvertible {
     _ body: () throws(ZeroMQError) -> Made
   ) throws(ServeFailure) -> Made {
     do throws(ZeroMQError) { return try body() } catch { throw .socket(error) }
+  }
+
+  var status: ExitStatus {
+    switch self {
+    case .socket(let error): Server.status(of: error)
+    case .journal(.locked): .unavailable
+    case .journal, .state: .system
+    }
   }
 
   var description: String {
