@@ -126,7 +126,7 @@ import Testing
       "ZeroMQ", "Events", "Wire", "Monitoring", "Decisions", "Engine", "Journal", "Yams", "Logging",
       "Foundation", "Synchronization",
     ],
-    "tidemark": ["Daemon", "ArgumentParser", "Logging"],
+    "tidemark": ["Daemon", "Events", "ArgumentParser", "Logging"],
   ]
   /// The C library, where a room may talk to the system itself.
   static let systemRooms: Set = ["ZeroMQ", "Wire"]
