@@ -27,9 +27,12 @@ package struct Recorder: ~Copyable {
   /// Makes the file, readable by its owner alone; an existing one is left as it is.
   ///
   /// - Throws: `system` with errno.
-  init(path: String, name: SourceName, start: Timestamp) throws(RecordingProblem) {
-    self.init(
-      try RecordingFile(path: path, header: RecordingFileHeader(start: start, name: name.text)), start: start)
+  init(
+    path: String, name: SourceName, start: Timestamp,
+    onFirstLoss: @escaping @Sendable (Int32?) -> Void = { _ in }
+  ) throws(RecordingProblem) {
+    let header = RecordingFileHeader(start: start, name: name.text)
+    self.init(try RecordingFile(path: path, header: header, onFirstLoss: onFirstLoss), start: start)
   }
 
   init(_ file: RecordingFile, start: Timestamp) {
