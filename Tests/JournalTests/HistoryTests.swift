@@ -82,9 +82,20 @@ import Testing
     #expect(try models() == 1)
     _ = try journal.maintainAll(at: at(hours: 91 * 24 + 3))
     #expect(try models() == 0)
-    // And is known anew.
+    // And is known anew, also for a sample that comes very late.
+    try apply(journal, [sample(at: 1, 0.25)])
+    #expect(try reader.metrics(of: "m", limit: 10).map(\.sample.accuracy) == [SampleSummary(0.25)])
+    _ = try journal.maintainAll(at: at(hours: 92 * 24))
     try apply(journal, [sample(at: 92 * 86_400, 0.5)])
     #expect(try reader.metrics(of: "m", limit: 10).map(\.sample.accuracy) == [SampleSummary(0.5)])
+  }
+
+  @Test func aModelStaysWhileItsHoursDo() throws {
+    let (journal, reader) = try journal()
+    for day in 0..<80 { try apply(journal, [sample(at: day * 86_400, Double(day))]) }
+    _ = try journal.maintainAll(at: at(hours: 93 * 24))
+    let means: [Double] = try reader.metrics(of: "m", limit: 100).compactMap { $0.sample.accuracy?.mean }
+    #expect(means == (3..<80).reversed().map { Double($0) })
   }
 
   @Test func samplesOutOfOrderFindTheirMinute() throws {
