@@ -61,25 +61,28 @@ struct Delivery: ~Copyable {
     var isUrgent: Bool { !messages.isEmpty || !answers.isEmpty }
   }
 
-  /// - Parameter journal: what was recovered; nil without a journal.
-  /// - Throws: records that are not of this build.
+  /// Outputs that wait for a commit: at about 2 KiB each 20 MiB. With so many, deciding pauses until one ends;
+  /// what one jump of time brings comes on top, at most three a model.
+  static let maximumWaiting = 10_000
+
+  /// - Parameters:
+  ///   - engine: new, or as the journal gave it back.
+  ///   - journal: what was recovered; nil without a journal.
   init(
-    _ settings: EngineSettings, name: SourceName, checkpoints: CheckpointPolicy, journal: RecoveredJournal?,
+    _ engine: MonitoringEngine, name: SourceName, checkpoints: CheckpointPolicy, journal: RecoveredJournal?,
     now: Timestamp
-  ) throws(StateError) {
+  ) {
+    self.engine = engine
+    self.engine.tracksChanges = journal != nil
     self.checkpoints = checkpoints
     lanes = ReliableLanes(name: name, window: 2 * checkpoints.events)
     hasJournal = journal != nil
     health = JournalHealth(isOn: journal != nil, since: now)
     if let journal {
-      engine = try MonitoringEngine(
-        settings: settings,
-        restoring: journal.states)
       outbox = Outbox(
         name: name, epoch: journal.epoch, last: journal.lastNumber, lastOfTopic: journal.lastOfTopic)
       published = journal.lastNumber
     } else {
-      engine = MonitoringEngine(settings: settings)
       // Without a journal, a numbering begins with its process.
       outbox = Outbox(name: name, epoch: UInt64(clamping: now.nanoseconds))
       published = 0
@@ -173,13 +176,8 @@ struct Delivery: ~Copyable {
       return
     }
     gathering.messages.append((message, publication.output))
+    if gathering.messages.count >= Self.maximumWaiting { engine.isHeld = true }
     if let record = DecisionRecord(publication) { gathering.decisions.append(record) }
-  }
-
-  /// Whether a journal is to be told of changes.
-  var tracksChanges: Bool {
-    get { engine.tracksChanges }
-    set { engine.tracksChanges = newValue }
   }
 
   /// Whether a transaction is under way.
@@ -246,7 +244,8 @@ struct Delivery: ~Copyable {
   mutating func committed(at now: Timestamp) {
     guard let batch = underWay else { return }
     underWay = nil
-    if health.committed(at: now) { engine.isHeld = false }
+    health.committed(at: now)
+    engine.isHeld = gathering.messages.count >= Self.maximumWaiting
     for (message, output) in batch.messages {
       published = message.number
       actions.append(.send(message, output))

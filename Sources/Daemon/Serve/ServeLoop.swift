@@ -27,6 +27,8 @@ struct ServeLoop: ~Copyable {
   /// What the loop is made of besides its sockets.
   struct Parts {
     var configuration: Configuration
+    var engine: MonitoringEngine
+    /// Nil without a journal.
     var recovered: RecoveredJournal?
     /// Nil without a journal.
     var journal: JournalThread?
@@ -57,13 +59,15 @@ struct ServeLoop: ~Copyable {
 
   /// Makes and binds the sockets, on the thread that will run the loop.
   ///
-  /// - Throws: `ServeFailure` when a socket cannot be bound or the journal's records are of another build.
+  /// - Throws: when a socket cannot be bound.
   init(
     _ parts: Parts, context: borrowing Context, recorder: consuming Recorder?
   ) throws(ServeFailure) {
     let configuration = parts.configuration
     let now = parts.clock.now
-    let delivery = try Self.delivery(configuration, parts.recovered, now)
+    let delivery = Delivery(
+      parts.engine, name: configuration.name, checkpoints: configuration.checkpoints,
+      journal: parts.recovered, now: now)
     var poller = Poller()
     // Outputs first: whoever waits for the ingest address can rely on the other one.
     let durable = SequenceNumber(epoch: delivery.epoch, number: delivery.published)
@@ -86,18 +90,7 @@ struct ServeLoop: ~Copyable {
     self.output = output
     self.ports = ports
     self.delivery = delivery
-    self.delivery.tracksChanges = parts.journal != nil
     self.recorder = recorder
-  }
-
-  private static func delivery(
-    _ configuration: Configuration, _ recovered: RecoveredJournal?, _ now: Timestamp
-  ) throws(ServeFailure) -> Delivery {
-    do throws(StateError) {
-      return try Delivery(
-        configuration.engine, name: configuration.name, checkpoints: configuration.checkpoints,
-        journal: recovered, now: now)
-    } catch { throw .state(error) }
   }
 
   /// The sockets of `configuration`, as bound.
@@ -220,6 +213,9 @@ struct ServeLoop: ~Copyable {
   // MARK: Journal
 
   private mutating func takeOutcome(at now: Timestamp) {
+    if let thinned = journal?.takeThinned(), thinned > 0 {
+      account.enter(Remark(.historyThinned, count: thinned), at: now)
+    }
     guard let journal, let finishedSlot, poller.isReadable(finishedSlot) else { return }
     take(journal.takeOutcome(), at: now)
   }
