@@ -8,7 +8,8 @@ from typing import Optional
 
 from . import wire
 from .errors import WireError
-from .events import Ended, Event, Gap, Item, Restart, Stale, parse
+from .events import Ended, Event, Gap, Item, Restart, Stale
+from .parsing import parse
 from .wire.header import Bytes
 from .wire.topic import unescape
 
