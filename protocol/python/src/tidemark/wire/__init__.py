@@ -18,6 +18,7 @@ from .control import (
     Nack,
     ack_descriptor,
     check_feedback,
+    decimal,
     end_descriptor,
     feedback_descriptor,
     fetch_descriptor,
@@ -25,6 +26,8 @@ from .control import (
     read_ack,
     read_end,
     read_nack,
+    text,
+    whole,
 )  # fmt: skip
 from .header import (
     ACK_WANTED,
@@ -86,8 +89,8 @@ __all__ = [
     "MINOR", "MIN_FRAMES", "MODEL_BYTES", "Message", "NO_DESCRIPTOR", "Nack", "OUTPUTS", "OWNER_BYTES",
     "PREFIX_BYTES", "REASON_BYTES", "REPLAYED", "REPORTS", "SIGNS", "SOURCE_BYTES", "TOMBSTONE", "TOPIC_BYTES",
     "Tensor", "Topic", "UNNUMBERED", "VERSION_BYTES", "WireError", "ack_descriptor", "bye_descriptor", "byte_view",
-    "check_feedback", "check_topic", "dump", "end_descriptor", "escape", "feedback_descriptor", "fetch_descriptor",
-    "head_descriptor", "input_descriptor", "is_framed", "known_kind", "load", "nack_descriptor", "pack", "pack_text",
-    "read_ack", "read_end", "read_nack", "tensor", "text_tensor", "unescape", "unpack", "unpack_descriptor",
-    "unpack_header", "unpack_text", "unpack_topic",
+    "check_feedback", "check_topic", "decimal", "dump", "end_descriptor", "escape", "feedback_descriptor",
+    "fetch_descriptor", "head_descriptor", "input_descriptor", "is_framed", "known_kind", "load", "nack_descriptor",
+    "pack", "pack_text", "read_ack", "read_end", "read_nack", "tensor", "text", "text_tensor", "unescape", "unpack",
+    "unpack_descriptor", "unpack_header", "unpack_text", "unpack_topic", "whole",
 ]  # fmt: skip
