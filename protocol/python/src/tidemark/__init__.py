@@ -25,6 +25,7 @@ from .events import (
     Stale,
     Unanswered,
 )  # fmt: skip
+from .lane import Refusal
 from .publisher import Publisher
 from .reader import Reader
 from .subscriber import Subscriber
@@ -36,7 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Cursor", "Decision", "DecisionChange", "Ended", "Event",
-    "FileCursor", "ForkError", "Gap", "Item", "Position", "Publisher", "Reader", "Restart", "SourceAccount",
+    "FileCursor", "ForkError", "Gap", "Item", "Position", "Publisher", "Reader", "Refusal", "Restart", "SourceAccount",
     "SourcesReport", "Stale", "StateError", "Subscriber", "TidemarkError", "Unanswered", "UnansweredError",
     "WireError",
 ]  # fmt: skip
