@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .control import Control, Fetched, Granted, Refused
 from .cursors import Cursor, FileCursor, Position
 from .errors import ClosedError, ForkError, StateError, TidemarkError, UnansweredError, WireError
 from .events import (
@@ -26,6 +27,7 @@ from .events import (
     Unanswered,
 )  # fmt: skip
 from .lane import Refusal
+from .orchestrator import Failed, Orchestrator
 from .publisher import Publisher
 from .reader import Reader
 from .subscriber import Subscriber
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Cursor", "Decision", "DecisionChange", "Ended", "Event",
-    "FileCursor", "ForkError", "Gap", "Item", "Position", "Publisher", "Reader", "Refusal", "Restart", "SourceAccount",
-    "SourcesReport", "Stale", "StateError", "Subscriber", "TidemarkError", "Unanswered", "UnansweredError",
-    "WireError",
+    "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Control", "Cursor", "Decision", "DecisionChange",
+    "Ended", "Event", "Failed", "Fetched", "FileCursor", "ForkError", "Gap", "Granted", "Item", "Orchestrator",
+    "Position", "Publisher", "Reader", "Refusal", "Refused", "Restart", "SourceAccount", "SourcesReport", "Stale",
+    "StateError", "Subscriber", "TidemarkError", "Unanswered", "UnansweredError", "WireError",
 ]  # fmt: skip
 
 
