@@ -21,7 +21,9 @@ FEEDBACK, ACK, NACK = 6, 35, 36
 class FakeDaemon:
     """Runs in a thread of its own. What it keeps (`store`, `ledger`, `intake`) outlives `restart`."""
 
-    def __init__(self, context: Any, *, folder: Any = None, intake: Optional[Intake] = None) -> None:
+    def __init__(
+        self, context: Any, *, folder: Any = None, places: Any = None, intake: Optional[Intake] = None
+    ) -> None:
         self.store, self.intake = Store(), intake or Intake()
         self.ledger = Ledger(self._publish_decision)
         #: Switches: live messages are not sent, questions are passed over, nothing is written to the journal.
@@ -31,7 +33,9 @@ class FakeDaemon:
         self.requests: list[tuple[int, dict[str, Any]]] = []
         self.guard = threading.RLock()
         self._context = context
-        self._places = [f"ipc://{folder}/{name}" if folder else "tcp://127.0.0.1:*" for name in ("o", "c", "r")]
+        self._places = places or [
+            f"ipc://{folder}/{name}" if folder else "tcp://127.0.0.1:*" for name in ("o", "c", "r")
+        ]
         self._start()
 
     def _start(self) -> None:

@@ -28,6 +28,8 @@ class Intake:
     name: str = "example"
     credit: int = 20_000
     credit_bytes: int = 64 * 1024 * 1024
+    #: Acknowledges numbers that are lost for good only after the next checkpoint, so that the publisher sees the loss.
+    humble: bool = False
     refuse: Callable[[Decoded], Optional[str]] = lambda message: None
     accounts: dict[str, Account] = field(default_factory=dict)
     journal: list[Decoded] = field(default_factory=list)
@@ -50,8 +52,9 @@ class Intake:
             if first > account.expected:
                 self.lost += first - account.expected
                 account.expected = first
-                account.durable = max(account.durable, first - 1 - len(account.waiting))
                 account.told = False
+                if not self.humble and not account.waiting:
+                    account.durable = first - 1
             return [self.ack(source)]
         if message.seq < account.expected:
             self.duplicates += 1
