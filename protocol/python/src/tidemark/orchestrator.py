@@ -100,10 +100,10 @@ class Orchestrator:
         self._failure: Optional[BaseException] = None
         self._attempts = Attempts(Path(state))
         try:
-            self._control = Control(control, timeout=timeout)
             self._subscriber = Subscriber(
                 output, kinds=("decision",), model=model, control=control, cursor=cursor, snapshot=True
             )
+            self._control = Control(control, timeout=timeout)
         except BaseException:
             self._attempts.close()
             raise
