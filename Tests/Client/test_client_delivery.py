@@ -55,6 +55,12 @@ class Served:
     def subscriber(self, **more: Any) -> Subscriber:
         return Subscriber(self.output, control=self.control, **more)
 
+    def joined(self, **more: Any) -> Subscriber:
+        """A subscriber that has heard the daemon's first word, so that it is told of all that follows."""
+        subscriber = self.subscriber(**more)
+        until(lambda: subscriber.receive(0.05) is None and subscriber.position is not None, "it has joined")
+        return subscriber
+
     def publisher(self, **more: Any) -> Publisher:
         return Publisher(self.reliable, **{"source": "s", "reliable": True, "linger": GIVE_UP_S, **more})
 
@@ -89,7 +95,7 @@ def head_of(served: Served) -> int:
 def test_a_reader_that_was_away_misses_nothing_also_when_the_daemon_was_killed(served: Served, folder: Path) -> None:
     with served.publisher() as publisher:
         publisher.baseline("fraud", accuracy=0.9)
-        with served.subscriber(cursor=folder / "cursor") as subscriber:
+        with served.joined(cursor=folder / "cursor") as subscriber:
             swings(publisher, 10)
             seen = numbers(subscriber, 2)
             subscriber.commit()
@@ -103,7 +109,7 @@ def test_a_reader_that_was_away_misses_nothing_also_when_the_daemon_was_killed(s
 
 
 def test_a_reader_that_stays_sees_one_numbering_over_a_kill(served: Served) -> None:
-    with served.publisher() as publisher, served.subscriber() as subscriber:
+    with served.publisher() as publisher, served.joined() as subscriber:
         publisher.baseline("fraud", accuracy=0.9)
         items: list[Any] = []
         for _ in range(3):
@@ -121,7 +127,7 @@ def test_a_reader_that_stays_sees_one_numbering_over_a_kill(served: Served) -> N
 
 
 def test_another_state_directory_is_a_restart(served: Served, folder: Path) -> None:
-    with served.publisher() as publisher, served.subscriber(cursor=folder / "cursor") as subscriber:
+    with served.publisher() as publisher, served.joined(cursor=folder / "cursor") as subscriber:
         publisher.baseline("fraud", accuracy=0.9)
         swings(publisher, 4)
         numbers(subscriber, head_of(served))

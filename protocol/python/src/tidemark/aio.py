@@ -11,6 +11,7 @@ from typing import Any, Optional
 import zmq
 import zmq.asyncio
 
+from .cursors import Position
 from .errors import ClosedError
 from .events import Item
 from .feed import AnyCursor, Feed, configure, configure_control, wait_ms
@@ -56,6 +57,11 @@ class AsyncSubscriber:
     def rejected(self) -> int:
         """Messages that were none of the protocol."""
         return self._feed.rejected
+
+    @property
+    def position(self) -> Optional[Position]:
+        """With `control`, behind everything that has come; None before the daemon's first word, and in a snapshot."""
+        return self._feed.position
 
     async def receive(self, timeout: Optional[float] = None) -> Optional[Item]:
         """The next event, or None when there was none for `timeout` seconds; without one it waits.

@@ -113,6 +113,10 @@ class Feed:
         return item
 
     @property
+    def position(self) -> Optional[Position]:
+        return None if self._follower is None else self._follower.position
+
+    @property
     def waiting(self) -> bool:
         return bool(self._items)
 

@@ -12,6 +12,7 @@ from typing import Any, Optional, TypeVar
 
 import zmq
 
+from .cursors import Position
 from .errors import ClosedError, ForkError
 from .events import Item
 from .feed import AnyCursor, Feed, configure, configure_control, wait_ms
@@ -96,6 +97,11 @@ class Subscriber:
     def rejected(self) -> int:
         """Messages that were none of the protocol."""
         return self._feed.rejected
+
+    @property
+    def position(self) -> Optional[Position]:
+        """With `control`, behind everything that has come; None before the daemon's first word, and in a snapshot."""
+        return self._feed.position
 
     def receive(self, timeout: Optional[float] = None) -> Optional[Item]:
         """The next event, or None when there was none for `timeout` seconds; without one it waits.
