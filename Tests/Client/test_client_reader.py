@@ -11,7 +11,21 @@ import reference
 from conftest import REPOSITORY
 from peer import EPOCH, alert, alert_event, bye, head, plain_alert
 from test_client_wire import damage
-from tidemark import Alert, Assessment, Decision, Ended, Event, Gap, Reader, Restart, SourcesReport, Stale, WireError
+from tidemark import (
+    Alert,
+    Assessment,
+    Decision,
+    DecisionChange,
+    Ended,
+    Event,
+    Gap,
+    JournalReport,
+    Reader,
+    Restart,
+    SourcesReport,
+    Stale,
+    WireError,
+)  # fmt: skip
 from tidemark.reader import prefixes
 
 OUT = REPOSITORY / "protocol" / "examples" / "out"
@@ -41,7 +55,8 @@ def test_the_examples_of_outputs_are_typed(path: Any) -> None:
     (event,) = Reader(("alert", "decision", "assessment", "status")).take(
         [f"{word}/fraud/7/example".encode(), json.dumps(raw).encode()], 0.0
     )
-    wanted = {"alert": Alert, "decision": Decision, "assessment": Assessment, "status": SourcesReport}[word]
+    wanted = {"alert": Alert, "decision": DecisionChange, "assessment": Assessment, "status": SourcesReport}[word]
+    wanted = {"decision.retrain.issued": Decision, "status.journal": JournalReport}.get(path.stem, wanted)
     assert (
         isinstance(event, Event)
         and type(event) is wanted

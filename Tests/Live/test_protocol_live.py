@@ -357,7 +357,7 @@ def test_the_daemon_takes_and_refuses_what_the_golden_messages_say(
         name = f"s{number:07}"
         frames = [bytes.fromhex(frame).replace(b"scorer-1", name.encode()) for frame in message["frames"]]
         frames[0] = frames[0].replace(b"airflow-1", name.encode())
-        frames[1] = frames[1].replace(b'"source":"airflow-1"', f'"source":"{name}"'.encode())
+        frames[1:2] = [each.replace(b'"source":"airflow-1"', f'"source":"{name}"'.encode()) for each in frames[1:2]]
         assert publisher.send_frames(frames)
         if "refused" in message:
             expected[message["refused"]] += 1

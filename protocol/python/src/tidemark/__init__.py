@@ -20,6 +20,7 @@ from .events import (
     Event,
     Gap,
     Item,
+    JournalReport,
     Restart,
     SourceAccount,
     SourcesReport,
@@ -39,9 +40,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Control", "Cursor", "Decision", "DecisionChange",
-    "Ended", "Event", "Failed", "Fetched", "FileCursor", "ForkError", "Gap", "Granted", "Item", "Orchestrator",
-    "Position", "Publisher", "Reader", "Refusal", "Refused", "Restart", "SourceAccount", "SourcesReport", "Stale",
-    "StateError", "Subscriber", "TidemarkError", "Unanswered", "UnansweredError", "WireError",
+    "Ended", "Event", "Failed", "Fetched", "FileCursor", "ForkError", "Gap", "Granted", "Item", "JournalReport",
+    "Orchestrator", "Position", "Publisher", "Reader", "Refusal", "Refused", "Restart", "SourceAccount", "SourcesReport",
+    "Stale", "StateError", "Subscriber", "TidemarkError", "Unanswered", "UnansweredError", "WireError",
 ]  # fmt: skip
 
 

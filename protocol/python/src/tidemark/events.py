@@ -181,6 +181,8 @@ class SourceAccount:
     state: str
     last_heard_ns: Optional[int]
     clock_offset_ms: Optional[float]
+    #: The refused by reason.
+    rejected_by: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,22 @@ class SourcesReport(Event):
     received: int
     rejected: int
     sources: tuple[SourceAccount, ...]
+
+
+@dataclass(frozen=True)
+class JournalReport(Event):
+    """How the daemon's journal does: `state` is ok, failing or off; while it is failing nothing is decided.
+
+    `outputs_waiting` are made and not stored, and so not sent; `size` is bytes on disk.
+    """
+
+    state: str
+    since_ns: int
+    detail: Optional[str]
+    outputs_waiting: int
+    commits: int
+    size: Optional[int]
+    last_commit_ns: Optional[int]
 
 
 @dataclass(frozen=True)

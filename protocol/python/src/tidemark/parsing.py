@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from . import wire
 from .errors import WireError
-from .events import Alert, Assessment, Decision, DecisionChange, Event, SourceAccount, SourcesReport
+from .events import Alert, Assessment, Decision, DecisionChange, Event, JournalReport, SourceAccount, SourcesReport
 from .times import parse_rfc3339
 
 
@@ -126,6 +126,10 @@ class _Object:
             raise self._fail(key, "array of objects")
         return [_Object(item, f"`{key}`") for item in found]
 
+    def counts(self, key: str) -> dict[str, int]:
+        reader = _Object(self.object(key), f"`{key}`")
+        return {name: reader.integer(name) for name in self.object(key)}
+
     def texts(self, key: str) -> tuple[str, ...]:
         found = self._value.get(key)
         if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
@@ -204,6 +208,19 @@ def _sources(common: dict[str, Any], data: _Object) -> Event:
     )
 
 
+def _journal(common: dict[str, Any], data: _Object) -> Event:
+    return JournalReport(
+        **common,
+        state=data.text("state"),
+        since_ns=data.time("since"),
+        detail=data.maybe("detail", data.string),
+        outputs_waiting=data.integer("outputs_waiting"),
+        commits=data.integer("commits"),
+        size=data.maybe("bytes", data.integer),
+        last_commit_ns=data.maybe("last_commit", data.time),
+    )
+
+
 def _account(item: _Object) -> SourceAccount:
     counts = ("received", "rejected", "lost", "duplicate", "stale", "late", "unsequenced", "restarts", "dropped")
     return SourceAccount(
@@ -213,6 +230,7 @@ def _account(item: _Object) -> SourceAccount:
         state=item.text("state"),
         last_heard_ns=item.maybe("last_heard", item.time),
         clock_offset_ms=item.maybe("clock_offset_ms", item.number),
+        rejected_by=item.maybe("rejected_by", item.counts) or {},
         **{name: item.count(name) for name in counts},
     )
 
@@ -228,4 +246,5 @@ _MAKERS: dict[str, Callable[[dict[str, Any], _Object], Event]] = {
     **{f"tidemark.decision.retrain.{state}.v1": _decision_change for state in CHANGES},
     **{f"tidemark.assessment.{about}.v1": _assessment for about in ("performance", "drift", "retrain")},
     "tidemark.status.sources.v1": _sources,
+    "tidemark.status.journal.v1": _journal,
 }

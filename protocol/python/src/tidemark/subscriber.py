@@ -28,7 +28,7 @@ class Subscriber:
             for event in subscriber:
                 ...
 
-    It hands over `Alert`, `Decision`, `Assessment` and `SourcesReport`, `Event` for types that this package does not
+    It hands over `Alert`, `Decision`, `DecisionChange`, `Assessment`, `SourcesReport` and `JournalReport`, `Event` for types that this package does not
     know, and what was noticed about the delivery: `Gap`, `Restart`, `Stale`, `Ended` and `Unanswered`. Bytes that are
     no message are counted in `rejected` and passed over.
 
