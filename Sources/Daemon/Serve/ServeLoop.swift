@@ -185,6 +185,10 @@ struct ServeLoop: ~Copyable {
 
   private mutating func takeFeedback() {
     guard let exchange, let askedSlot, poller.isReadable(askedSlot) else { return }
+    for (reason, count) in exchange.takeRefused() {
+      // They are no events of any source: the reason alone counts.
+      account.enter(Remark(reason, count: count), isOfSign: true, at: clock.now)
+    }
     for request in exchange.takeRequests() {
       let now = clock.now
       recorder?.record(request.frames, lane: .control, at: now)
