@@ -30,6 +30,8 @@ class FakeDaemon:
         self.mute = self.deaf = self.stuck = False
         #: Answers that are lost: so many of the next ones to feedback.
         self.lose_answers = 0
+        #: So many of the next questions are answered `busy`, or feedback `unavailable`.
+        self.busy = 0
         self.requests: list[tuple[int, dict[str, Any]]] = []
         self.guard = threading.RLock()
         self._context = context
@@ -137,6 +139,15 @@ class FakeDaemon:
         said = json.loads(frames[2])
         self.requests.append((kind, said))
         if self.deaf:
+            return
+        if self.busy:
+            self.busy -= 1
+            if kind == FEEDBACK:
+                body = json.dumps({"request": "feedback", "code": "unavailable", "detail": "", "owner": None}).encode()
+                control.send_multipart([peer, b"nack/-/-/example", reference.header(NACK, 3, epoch, seq), body])
+            else:
+                word = {FETCH: "fetch", SNAPSHOT: "snapshot"}[kind]
+                control.send_multipart([peer, *self.store.end(seq, word, "busy", 1)])
             return
         if kind in (FETCH, SNAPSHOT):
             for answer in self.store.answer(frames):

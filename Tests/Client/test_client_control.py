@@ -101,6 +101,22 @@ def test_what_is_open(fake: FakeDaemon) -> None:
         ]  # fmt: skip
 
 
+def test_a_daemon_that_cannot_now_is_asked_later(fake: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidemark.control.BUSY_S", 0.02)
+    life = fake.issue("fraud")
+    with Control(fake.control, timeout=GIVE_UP_S) as control:
+        fake.busy = 3
+        assert isinstance(control.feedback(life.id, "acked", owner="a"), Granted)
+        fake.busy = 3
+        assert len(control.fetch().events) == 2 and len(control.snapshot().events) == 2
+    with Control(fake.control, timeout=0.1) as short:
+        fake.busy = 1_000
+        refused = short.feedback(life.id, "started", owner="a")
+        assert isinstance(refused, Refused) and refused.code == "unavailable"
+        with pytest.raises(UnansweredError, match="busy"):
+            short.fetch()
+
+
 def test_threads_share_a_client(fake: FakeDaemon) -> None:
     life = fake.issue("fraud")
     answers: list[Any] = []

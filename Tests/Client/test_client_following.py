@@ -338,6 +338,23 @@ def test_what_changes_during_a_snapshot_is_not_missed() -> None:
     assert told(items) == [1, 2, 3, 4] and reader.ask(0.0) is None
 
 
+def test_stored_messages_of_a_numbering_that_is_over_are_not_mixed_in() -> None:
+    store, reader = Store(), follower(model="fraud", at=Position("example", EPOCH, 1))
+    for _ in range(3):
+        store.publish(ALERT, "fraud")
+    fed(reader, store.sign())
+    request = reader.ask(0.0)
+    assert request is not None
+    assert reader.answer(store.answer(request)[1], 0.0) == [], "the rest is lost on the way"
+    store.forget(EPOCH + 1)
+    for _ in range(3):
+        store.publish(ALERT, "fraud")
+    assert told(fed(reader, store.sign())) == [("epoch", 1, 3, 0), "Restart"]
+    assert reader.ask(REPEAT_S - 0.1) is None, "an answer is still outstanding"
+    items = served(reader, store, REPEAT_S)
+    assert [(item.epoch, item.sequence) for item in items] == [(EPOCH + 1, seq) for seq in (1, 2, 3)]
+
+
 def test_silence_of_the_control_socket_is_told_once_and_asked_again() -> None:
     store, reader = Store(), follower(at=Position("example", EPOCH, 1))
     store.publish(ALERT, "fraud")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 from collections import deque
 from pathlib import Path
@@ -229,6 +231,17 @@ def test_no_more_than_the_credit_is_on_the_way() -> None:
     assert none.intake.accounts["s"].expected == 1
 
 
+def test_a_message_out_of_order_is_sent_again_from_there_at_once() -> None:
+    pair = Pair()
+    pair.run()
+    pair.add(5)
+    messages = pair.sent()
+    answers = [answer for frames in [*messages[:1], *messages[2:]] for answer in pair.intake.take(frames)]
+    assert len(answers) == 1, "told once"
+    pair.lane.take(answers[0], 0.0)
+    assert [reference.decode(frames).seq for frames in pair.sent()] == [2, 3, 4, 5]
+
+
 def test_a_refused_message_is_told_and_not_sent_again() -> None:
     pair = Pair(refuse=lambda message: "shape_mismatch" if message.seq == 2 else None)
     pair.add(3)
@@ -330,6 +343,7 @@ def test_a_half_written_record_is_cut_off_wherever_it_ends(folder: Path) -> None
         path.write_bytes(whole[:length])
         ring = file_ring(folder)
         lasts.append(ring.last)
+        assert max(made.stat().st_size for made in folder.glob("*.ring")) == ring._segments[-1].size
         assert ring.append(outgoing("next"), 0)
         ring.close()
         ring = file_ring(folder)
@@ -356,6 +370,32 @@ def test_damage_elsewhere_is_an_error_and_not_a_loss(folder: Path) -> None:
     paths[0].write_bytes(b"x" * 100)
     with pytest.raises(StateError, match="damaged"):
         file_ring(folder)
+
+
+def test_a_full_disk_is_no_room_and_leaves_nothing_half_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = file_ring(folder)
+    assert ring.append(outgoing("1"), 0)
+    real, left = os.writev, [40]
+
+    def writev(handle: int, parts: Any) -> int:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "no space")
+        took, left[0] = left[0], 0
+        return real(handle, [b"".join(map(bytes, parts))[:took]])
+
+    monkeypatch.setattr(os, "writev", writev)
+    assert not ring.append(outgoing("2"), 1) and ring.last == 1
+    ring.release(1)
+    monkeypatch.undo()
+    assert ring.append(outgoing("3"), 1) and ring.last == 2
+    ring.close()
+    ring = file_ring(folder)
+    assert ring.last == 2 and text_of(reference.decode(raw(ring.frames(2)))) == "3"
+    monkeypatch.setattr(os, "writev", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "broken")))
+    assert not ring.append(outgoing("4"), 2)
+    with pytest.raises(StateError, match="no longer be written"):
+        ring.append(outgoing("5"), 2)
+    ring.close()
 
 
 def test_one_process_and_one_source_may_have_a_ring(folder: Path) -> None:

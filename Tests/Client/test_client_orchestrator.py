@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -14,7 +15,8 @@ import pytest
 from conftest import SOURCE
 from fake import FakeDaemon
 from peer import GIVE_UP_S, until
-from tidemark import Decision, Failed, Orchestrator, StateError
+from tidemark import Control, Decision, Failed, Orchestrator, StateError
+from tidemark.attempts import Attempts
 
 Start = Callable[..., Orchestrator]
 
@@ -153,6 +155,26 @@ def test_with_idle_it_ends_by_itself(fake: FakeDaemon, folder: Path) -> None:
         Orchestrator(print, owner="me", cursor=folder / "cursor")
 
 
+def test_what_is_over_is_remembered(fake: FakeDaemon, folder: Path) -> None:
+    fake.mute = True
+    fake.issue("fraud")
+    with Control(fake.control, timeout=GIVE_UP_S) as control:
+        (decision,) = control.snapshot().events
+    assert isinstance(decision, Decision)
+    attempts = Attempts(folder / "attempts")
+    assert attempts.add(decision) and not attempts.add(decision)
+    attempts.change(attempts.all()[0], "claimed", token="t")
+    attempts.close()
+    attempts = Attempts(folder / "attempts")
+    (attempt,) = attempts.all()
+    assert (attempt.decision, attempt.phase, attempt.token) == (replace(decision, replayed=False), "claimed", "t")
+    attempts.finish(attempt)
+    attempts.close()
+    attempts = Attempts(folder / "attempts")
+    assert not attempts.add(decision) and attempts.all() == []
+    attempts.close()
+
+
 CHILD = """
 import sys, time
 from tidemark import Orchestrator
@@ -186,6 +208,7 @@ def test_kill_9_of_an_orchestrator_while_it_runs_an_attempt(fake: FakeDaemon, fo
     try:
         fake.issue("fraud")
         until(lambda: ran() == ["rt-1-a1"] and states(fake) == ["started"], "it runs")
+        assert b'"phase":"running"' in (folder / "cursor.attempts").read_bytes(), "before it is run"
         fake.issue("churn")
         until(lambda: b"rt-2" in (folder / "cursor.attempts").read_bytes(), "the next one waits")
     finally:

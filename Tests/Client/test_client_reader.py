@@ -180,6 +180,16 @@ def test_a_lower_epoch_is_joined_anew() -> None:
     assert fed(reader, head(8, epoch=EPOCH - 1), alert(9, 8, epoch=EPOCH - 1)) == [9]
 
 
+@pytest.mark.parametrize("model", [None, "fraud"])
+def test_a_head_below_what_is_known_is_a_restart(model: Any) -> None:
+    reader = Reader(model=model)
+    assert fed(reader, head(10), alert(11), head(11)) == [11]
+    assert reader.take(head(4), 0.0) == [Restart("example", EPOCH, EPOCH)]
+    again = alert(5, 3)
+    again[2] = again[2].replace(b"ep-", b"ep-other-")
+    assert fed(reader, again) == [5], "a number that was used before, for something else now"
+
+
 def test_two_numberings_of_a_daemon_are_apart() -> None:
     reader = Reader()
     assert fed(reader, head(5), head(900, source="example.live"), alert(6)) == [6]

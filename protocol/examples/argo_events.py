@@ -12,6 +12,7 @@ and starts; it does not wait for workflows, hence the report by the workflow its
 import json
 import os
 import urllib.request
+from functools import partial
 
 from tidemark import Control, Decision, Granted, Subscriber
 
@@ -39,13 +40,13 @@ with (
     for decision in subscriber:
         if not isinstance(decision, Decision) or decision.dry_run:
             continue
-        claim = control.feedback(decision.decision_id, "acked", owner=OWNER, attempt=decision.attempt)
+        report = partial(control.feedback, decision.decision_id, owner=OWNER, attempt=decision.attempt)
+        claim = report("acked")
         if not isinstance(claim, Granted) or claim.state != "acked":
             continue  # another's, over, or posted before
         try:
             post(decision)
-            report = {"state": "started"}
         except OSError as error:
-            report = {"state": "failed", "reason": f"webhook: {error}"[:200], "retry_after": 600}
-        control.feedback(decision.decision_id, owner=OWNER, attempt=decision.attempt, token=claim.token, **report)
-        print(decision.attempt_id, report["state"], flush=True)
+            print(decision.attempt_id, report("failed", reason=f"webhook: {error}"[:200], retry_after=600), flush=True)
+        else:
+            print(decision.attempt_id, report("started"), flush=True)

@@ -10,6 +10,7 @@ the daemon after `retrain.duration`, and issued again. TIDEMARK_CONTROL names an
 import os
 import subprocess
 import sys
+from functools import partial
 
 from tidemark import Control, Decision, Granted
 
@@ -20,14 +21,10 @@ with Control(os.environ.get("TIDEMARK_CONTROL", "tcp://127.0.0.1:7412")) as cont
     for decision in control.snapshot(kinds=("decision",)).events:
         if not isinstance(decision, Decision) or decision.dry_run:
             continue
-        key = {"owner": OWNER, "attempt": decision.attempt}
-        if not isinstance(control.feedback(decision.decision_id, "started", **key), Granted):
+        report = partial(control.feedback, decision.decision_id, owner=OWNER, attempt=decision.attempt)
+        if not isinstance(report("started"), Granted):
             continue  # claimed by another, or not the latest attempt
-        code = subprocess.run(
-            COMMAND, env={**os.environ, "TIDEMARK_MODEL": decision.model or ""}, check=False
-        ).returncode
-        if code == 0:
-            report = control.feedback(decision.decision_id, "succeeded", **key)
-        else:
-            report = control.feedback(decision.decision_id, "failed", reason=f"exit {code}", retry_after=600, **key)
-        print(decision.attempt_id, code, report, flush=True)
+        environment = {**os.environ, "TIDEMARK_MODEL": decision.model or ""}
+        code = subprocess.run(COMMAND, env=environment, check=False).returncode
+        answer = report("failed", reason=f"exit {code}", retry_after=600) if code else report("succeeded")
+        print(decision.attempt_id, code, answer, flush=True)

@@ -172,9 +172,7 @@ class Control:
         found = self._fetched(wire.Kind.FETCH, 1, 1, kinds, model, version, most)
         if found.status != "epoch_mismatch":
             return found
-        return self._fetched(
-            wire.Kind.FETCH, found.position.epoch, max(1, found.position.next), kinds, model, version, most
-        )
+        return self._fetched(wire.Kind.FETCH, found.position.epoch, found.position.next, kinds, model, version, most)
 
     def snapshot(
         self,
@@ -196,7 +194,7 @@ class Control:
                 begun = None
                 events.clear()
             found = self._fetched(
-                wire.Kind.SNAPSHOT, following.epoch, max(1, following.next), kinds, model, version, wire.FETCH_MESSAGES
+                wire.Kind.SNAPSHOT, following.epoch, following.next, kinds, model, version, wire.FETCH_MESSAGES
             )
             if found.status in ("complete", "more"):
                 begun = begun or Position(found.position.source, found.position.epoch, found.head + 1)
@@ -242,7 +240,7 @@ class Control:
                     for seq, message in sorted(stored.items())
                     if start <= seq < end.next and message.header.epoch == end.epoch
                 )
-                position = Position(answer.topic.source, end.epoch, end.next)
+                position = Position(answer.topic.source, end.epoch, max(1, end.next))
                 return Fetched(
                     tuple(event for event in events if event is not None), end.status, position, end.first, end.head
                 )

@@ -240,8 +240,7 @@ class Gap:
 class Restart:
     """A daemon began a new numbering: it was started again without its journal, and has forgotten what was open.
 
-    From a subscriber with `control=` the same epoch twice says that it went back within its numbering, as after a
-    disk that was restored.
+    The same epoch twice says that it went back within its numbering, as after a disk that was restored.
     """
 
     source: str

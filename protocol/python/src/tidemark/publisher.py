@@ -83,9 +83,9 @@ class Publisher:
         waits for acknowledgements.
     ring, ring_bytes: messages, and their bytes, that may wait for acknowledgement. A message larger than the ring is
         accepted when the ring is empty.
-    ring_file: a path; the ring is in files whose names begin with it, on a local disk. Numbers, epoch, and what is not
-        acknowledged go on when a process with the same `source`, which must be given, opens it again. Without it all
-        that ends with the process.
+    ring_file: a path; the ring is in files whose names begin with it, on a local disk of a POSIX system. Numbers,
+        epoch, and what is not acknowledged go on when a process with the same `source`, which must be given, opens it
+        again. Without it all that ends with the process.
     on_refused: called, in a thread of this publisher, with each `Refusal`: what the daemon received and would not take.
     """
 

@@ -209,7 +209,12 @@ class Reader:
         source, header = message.topic.source, message.header
         if self._follows(source):
             numbering = self._joined(source, header.epoch, header.seq, items)
-            if self._is_exact(source) and header.seq > numbering.last:
+            if header.seq < numbering.last:
+                # No message overtakes another: the numbering goes on from an earlier point, as after a disk that was
+                # restored, and what comes under these numbers is new.
+                items.append(Restart(source, header.epoch, header.epoch))
+                self._numberings[source] = _Numbering(header.epoch, header.seq)
+            elif self._is_exact(source) and header.seq > numbering.last:
                 first = numbering.last + 1
                 missing = header.seq - numbering.last
                 items.append(Gap(source, header.epoch, first, header.seq, missing, True, True, None))
