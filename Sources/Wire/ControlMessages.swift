@@ -52,7 +52,8 @@ package struct ControlRequest: Sendable {
 
   /// Of a request that is none, what an answer needs: its kind, epoch and number; nil when these cannot be read,
   /// or it is of a kind that is no request.
-  package static func address(of frames: Frames) -> (kind: FramedHeader.Kind, epoch: UInt64, number: UInt64)? {
+  package static func address(of frames: Frames) -> (kind: FramedHeader.Kind, epoch: UInt64, number: UInt64)?
+  {
     guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]), header.epoch > 0,
       header.number > 0, let kind = FramedHeader.Kind(rawValue: header.kind),
       [.fetch, .snapshot, .feedback].contains(kind),

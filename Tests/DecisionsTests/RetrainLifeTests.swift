@@ -240,12 +240,14 @@ import Testing
         #expect(Self.issue(&life, ordinal, at: now) == Self.issue(&twin, ordinal, at: now))
       } else if choice < 3, life.deadline < Self.at(now) {
         let due = life.deadline
-        #expect(life.fire(at: due, isRecovered: step % 2 == 0) == twin.fire(at: due, isRecovered: step % 2 == 0))
+        #expect(
+          life.fire(at: due, isRecovered: step % 2 == 0) == twin.fire(at: due, isRecovered: step % 2 == 0))
       } else {
         let feedback = Feedback(
           decision: DecisionID("rt-\(max(1, ordinal))"),
           report: Feedback.Report.allCases.randomElement(using: &random)!,
-          attempt: [nil, 1, 2].randomElement(using: &random)!, owner: ["a", "b"].randomElement(using: &random),
+          attempt: [nil, 1, 2].randomElement(using: &random)!,
+          owner: ["a", "b"].randomElement(using: &random),
           retryAfter: Bool.random(using: &random) ? .seconds(5) : nil)
         #expect(
           Self.outcome(&life, feedback, at: now) == Self.outcome(&twin, feedback, at: now),

@@ -29,7 +29,8 @@ import Testing
       let name = Comment(rawValue: message["name"].text ?? "?")
       let frames = Self.frames(message)
       do throws(Remark) {
-        let request = try Frames.with(frames) { (frames) throws(Remark) in try ControlRequest(parsing: frames) }
+        let request = try Frames.with(frames) { (frames) throws(Remark) in try ControlRequest(parsing: frames)
+        }
         #expect(message["refused"].isNull, "\(name): taken")
         compare(request, message["expect"], name)
         taken += 1

@@ -25,12 +25,6 @@ struct Delivery: ~Copyable {
     case answer(ControlTicket, FeedbackAnswer)
   }
 
-  /// The way that an event came.
-  enum Lane {
-    case lossy
-    case reliable(peer: [UInt8])
-  }
-
   private(set) var engine: MonitoringEngine
   private var outbox: Outbox
   private let checkpoints: CheckpointPolicy
@@ -97,19 +91,23 @@ struct Delivery: ~Copyable {
     set { engine.reportsAssessments = newValue }
   }
 
-  mutating func take(_ event: Event, from lane: Lane = .lossy, at now: Timestamp) {
+  /// Takes an event of a lossy lane.
+  mutating func take(_ event: borrowing Event, at now: Timestamp) {
     if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
-    switch lane {
-    case .lossy: engine.handle(event, at: now, into: &effects)
-    case .reliable(let peer):
-      let source = event.header.source
-      let before = engine.position(of: source)
-      engine.handle(event, at: now, isReliable: true, into: &effects)
-      lanes.note(
-        event, from: peer, before: before, after: engine.position(of: source), refusal: Self.refusal(effects),
-        at: now)
-      actions += lanes.takeReplies().map { .reply(peer: $0.peer, frames: $0.frames) }
-    }
+    engine.handle(event, at: now, into: &effects)
+    if !effects.isEmpty { perform(isOfSign: event.body.isSign, at: now) }
+  }
+
+  /// Takes an event of the lossless lane.
+  mutating func take(_ event: Event, fromPeer peer: [UInt8], at now: Timestamp) {
+    effects.removeAll(keepingCapacity: true)
+    let source = event.header.source
+    let before = engine.position(of: source)
+    engine.handle(event, at: now, isReliable: true, into: &effects)
+    lanes.note(
+      event, from: peer, before: before, after: engine.position(of: source), refusal: Self.refusal(effects),
+      at: now)
+    actions += lanes.takeReplies().map { .reply(peer: $0.peer, frames: $0.frames) }
     if !effects.isEmpty { perform(isOfSign: event.body.isSign, at: now) }
   }
 

@@ -160,17 +160,20 @@ struct ServeLoop: ~Copyable {
       guard receipt != .nothing else { return }
       let now = clock.now
       recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
-      let peer = way == .reliable ? ports.peer : nil
       do throws(Remark) {
         let event = try decode(receipt, way)
         if event.body.isSign { account.countHead() } else { account.countReceived() }
-        delivery.take(event, from: peer.map { .reliable(peer: $0) } ?? .lossy, at: now)
+        if way == .reliable {
+          delivery.take(event, fromPeer: ports.peer, at: now)
+        } else {
+          delivery.take(event, at: now)
+        }
       } catch {
         account.countReceived()
         account.enter(error, at: now)
-        if let peer { delivery.refuse(error, from: peer, at: now) }
+        if way == .reliable { delivery.refuse(error, from: ports.peer, at: now) }
       }
-      try perform(at: now)
+      if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
       if stop.isRequested || now >= end! { return }
     }
@@ -198,7 +201,6 @@ struct ServeLoop: ~Copyable {
 
   /// Does what is to be done, in its order.
   private mutating func perform(at now: Timestamp) throws(ZeroMQError) {
-    guard delivery.hasActions else { return }
     for action in delivery.takeActions() {
       switch action {
       case .account(let remark, let isOfSign): account.enter(remark, isOfSign: isOfSign, at: now)
