@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import harness
-from delivery_peers import Lossy, Message, Reader, Reliable, until
+from delivery_peers import Lossy, Reader, Reliable, until
 from delivery_served import SECOND, Json, Kept, plain
 
 MODELS = 12
@@ -49,6 +49,8 @@ class Load(threading.Thread):
         self.first_ns = time.time_ns() - 24 * 3600 * SECOND
         #: (model, accuracy, time) of each number of the reliable source.
         self.events: list[tuple[str, float, int]] = []
+        #: The share of measurements that are bad: some open an alert, some are a decision too.
+        self.bad = 0.1
         self.asked_to_end = threading.Event()
         self.failed: BaseException | None = None
         self.reliable: Reliable
@@ -78,8 +80,10 @@ class Load(threading.Thread):
 
     def _one(self) -> None:
         place = len(self.events)
-        # Bad by turns of some length, so that alerts open and resolve, and some is a decision.
-        accuracy = self.drawn.choice((0.6, 0.84)) if self.drawn.random() < 0.03 else 0.97
+        if place % 500 == 0:
+            # Commits with every few events, with some, and by the clock alone.
+            self.bad = self.drawn.choice((0.1, 0.03, 0.0))
+        accuracy = self.drawn.choice((0.6, 0.84)) if self.drawn.random() < self.bad else 0.97
         event = (f"model-{place % MODELS}", accuracy, self.first_ns + place * STEP_NS)
         self.events.append(event)
         self.reliable.metrics(*event)
@@ -210,6 +214,3 @@ def comparable(events: Iterable[Json]) -> dict[str, tuple[str, str]]:
         data = {key: value for key, value in event["data"].items() if key != "at"}
         found[event["id"]] = (kind, json.dumps(data))
     return found
-
-
-

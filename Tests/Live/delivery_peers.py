@@ -369,7 +369,6 @@ class Reader:
     arrived: dict[tuple[int, int], int] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
     fetches: int = 0
-    head: tuple[int, int] = (0, 0)
     patience_s: float = 0.5
 
     def __post_init__(self) -> None:
@@ -381,6 +380,7 @@ class Reader:
         for prefix in ("alert/", "decision/", "bye/", "head/"):
             self.socket.subscribe(prefix)
         self._held: list[Message] = []
+        self._nudges = 0
         self._asked_at: float | None = None
 
     def joined(self) -> Reader:
@@ -400,27 +400,38 @@ class Reader:
             self._ask()
 
     def until_caught_up(self) -> None:
-        """Until all numbers of one more head are handed over."""
-        self.head = (0, 0)
-        until(lambda: self.pump(50) or self._is_caught_up, "what was published last")
+        """Until all is handed over that is published by now; the daemon runs."""
+        asker = Requests(self.context, self.control, "asker")
+        _, end = asker.fetch(1, 2**64 - 1)
+        asker.close()
+        epoch, head = int(end["epoch"]), int(end["head"])
 
-    def wait_for(self, wanted: Callable[[Message], bool], what: str = "a message", after: int = 0) -> Message:
-        """The first that is wanted of what is handed over, from a place in `handed` on."""
+        def is_there() -> bool:
+            self.pump(50)
+            return self.cursor is not None and self.cursor[0] == epoch and self.cursor[1] > head and not self._asked_at
+
+        # Each new subscription is answered by a head at once.
+        self._nudges += 1
+        self.socket.subscribe(f"none/{self._nudges}")
+        until(is_there, f"all up to {head}")
+
+    def wait_for(
+        self, wanted: Callable[[Message], bool], *beside: Reliable | Reader, what: str = "a message", after: int = 0
+    ) -> Message:
+        """The first that is wanted of what is handed over, from a place in `handed` on; others are pumped beside."""
 
         def found() -> Message | None:
             each = next((each for each in self.handed[after:] if wanted(each)), None)
             if each is None:
-                self.pump(50)
+                self.pump(20)
+                for other in beside:
+                    other.pump(1)
             return each
 
         try:
             return until(found, what)
         except AssertionError as error:
             raise AssertionError(f"{error}; handed over: {[each.json['type'] for each in self.handed]}") from None
-
-    @property
-    def _is_caught_up(self) -> bool:
-        return self.head[0] > 0 and self.cursor is not None and self.cursor > self.head and self._asked_at is None
 
     def _live(self, got: Message) -> None:
         if got.word in ("head", "bye"):
@@ -443,7 +454,6 @@ class Reader:
         self._ask_unless_asked()
 
     def _take_head(self, got: Message) -> None:
-        self.head = max(self.head, (got.epoch, got.seq))
         if self.cursor is None:
             self.cursor = (got.epoch, got.seq + 1)
         if got.epoch != self.cursor[0] or got.seq >= self.cursor[1]:
