@@ -217,7 +217,9 @@ class Reliable:
         assert said["source"] == self.numbers.source and got.seq <= self.numbers.last, said
         self.credit, self.credit_bytes = said["credit"], said["credit_bytes"]
         self.acks += 1
-        self._heard = time.monotonic()
+        # Heads are answered whether or not events arrive, so that only an ack that moves on is a sign.
+        if got.seq > self.acked or not self.is_open:
+            self._heard = time.monotonic()
         while self.acked < got.seq:
             self.acked += 1
             frames = self.ring.pop(self.acked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -150,6 +151,70 @@ def test_a_full_disk_holds_back_what_cannot_be_stored_and_nothing_else(kept: Kep
     assert after.journal["state"] == "ok" and after.journal["detail"] is None
     granted = requests.feedback(decision, "acked", owner="second")
     assert granted.word == "ack", "the report that was unavailable has changed nothing"
+
+
+class Locked:
+    """Another process has the database to itself: commits fail, after 2 s each, until it is let go."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._database = sqlite3.connect(kept.database, isolation_level=None, timeout=30)
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, *how: object) -> None:
+        self._database.execute("ROLLBACK")
+        self._database.close()
+
+
+def test_what_waited_is_committed_and_sent_in_order_when_the_journal_can_be_written_again(kept: Kept) -> None:
+    kept.serve()
+    reader, publisher, requests = kept.reader().joined(), kept.reliable(), kept.requests()
+    decide(publisher, "first")
+    publisher.settle()
+    reader.until_caught_up()
+    decision = reader.handed[-1].json["id"]
+    with Locked(kept):
+        for model in range(20):
+            decide(publisher, f"model-{model}")
+        status = kept.until_status(lambda each: publisher.pump(1) or each.journal["state"] == "failing", "it fails")
+        assert status.journal["outputs_waiting"] == 40 and status.journal["detail"]
+        # What it decides only now waits too, and nothing of all that is told or acknowledged.
+        refused = requests.feedback(decision, "acked", owner="first")
+        assert (refused.word, refused.json["code"]) == ("nack", "unavailable")
+        reader.until_caught_up()
+        assert len(reader.handed) == 2 and publisher.acked == 2
+    publisher.settle()
+    kept.until_status(lambda each: each.journal["state"] == "ok", "it is written again")
+    reader.until_caught_up()
+    assert [each.seq for each in reader.handed] == list(range(1, 43))
+    assert [each.json["subject"] for each in reader.handed[2::2]] == [f"model-{model}" for model in range(20)]
+    assert requests.feedback(decision, "acked", owner="second").word == "ack"
+    kept.daemon.stop()
+    assert kept.daemon.final_figures()["journal_failed"] >= 1
+    assert kept.stored == {each.seq: each.plain for each in reader.handed} | {43: kept.stored[43]}
+
+
+def test_a_claim_whose_commit_fails_is_answered_when_it_holds(kept: Kept) -> None:
+    kept.serve()
+    reader, publisher = kept.reader().joined(), kept.reliable()
+    decide(publisher, "fraud")
+    publisher.settle()
+    reader.until_caught_up()
+    decision = reader.handed[-1].json["id"]
+    first, second = kept.requests("first", patience_s=20.0), kept.requests("second", patience_s=20.0)
+    with Locked(kept):
+        first.send("feedback", {"decision_id": decision, "state": "acked", "owner": "first"})
+        kept.until_status(lambda each: each.journal["state"] == "failing", "it fails")
+        assert first.receive(0) is None, "it is neither durable, nor has it changed nothing"
+        meanwhile = second.feedback(decision, "acked", owner="second")
+        assert (meanwhile.word, meanwhile.json["code"]) == ("nack", "unavailable")
+    granted = until(lambda: first.receive(100), "the answer")
+    assert (granted.word, granted.json["owner"]) == ("ack", "first")
+    denied = second.feedback(decision, "acked", owner="second")
+    assert (denied.json["code"], denied.json["owner"]) == ("denied", "first")
+    reader.until_caught_up()
+    assert [each.state for each in reader.handed] == ["opened", "issued", "acked"]
 
 
 # What cannot be used.
