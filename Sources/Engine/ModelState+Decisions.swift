@@ -57,11 +57,15 @@ extension ModelState {
     _ circumstances: Circumstances,
     _ effects: inout [Effect]
   ) {
-    for publication in step.publications { effects.append(.publish(publication)) }
-    guard let finding = step.stall, let transition = alerts.orchestrator.observe(finding, at: arrival) else {
-      return
+    let transition = step.stall.flatMap { alerts.orchestrator.observe($0, at: arrival) }
+    // That somebody stalls comes before what follows from it, that he does so no more after what shows it.
+    if let transition, transition.change != .resolved {
+      publishAlert(transition, occasion, at: arrival, &effects)
     }
-    publishAlert(transition, occasion, at: arrival, &effects)
+    for publication in step.publications { effects.append(.publish(publication)) }
+    if let transition, transition.change == .resolved {
+      publishAlert(transition, occasion, at: arrival, &effects)
+    }
   }
 
   /// Takes a report on one of its decisions. Appends what follows from it, the answer last.

@@ -85,10 +85,13 @@ package struct ControlFetch: Sendable, Equatable {
   /// - Throws: `malformed`.
   init(parsing bytes: UnsafeRawBufferPointer, onlyOpen: Bool) throws(Remark) {
     self.init(epoch: 0, from: 0, onlyOpen: onlyOpen)
+    // 0 is an epoch that no numbering has, and is answered like any other of those.
+    var hasEpoch = false
     var reader = JSONReader(bytes)
     try reader.readObject { (reader, key) throws(Remark) in
       if key.equals("epoch") {
         epoch = try reader.readDecimal("epoch")
+        hasEpoch = true
       } else if key.equals("from") {
         from = try reader.readDecimal("from")
       } else if key.equals("max") {
@@ -102,7 +105,7 @@ package struct ControlFetch: Sendable, Equatable {
       }
     }
     try reader.expectEnd()
-    guard epoch > 0, from > 0 else { throw reader.failure("no epoch, or no from of at least 1") }
+    guard hasEpoch, from > 0 else { throw reader.failure("no epoch, or no from of at least 1") }
   }
 
   private static func readPrefixes(_ reader: inout JSONReader) throws(Remark) -> [[UInt8]] {
