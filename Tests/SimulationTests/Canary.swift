@@ -16,5 +16,7 @@ class Canary {
   /// Whether the process is told of a commit.
   func completes() -> Bool { true }
   func took(_ message: Message, from link: Link?, by daemon: SimulatedDaemon) {}
-  func answers(_ answer: FeedbackAnswer, to ticket: ControlTicket) -> FeedbackAnswer { answer }
+  /// Whether a publisher of the lossless lane waits for any ack, rather than for one that moves on.
+  var takesAnyAcknowledgement: Bool { false }
+  func answers(_ answer: FeedbackAnswer, to feedback: Feedback) -> FeedbackAnswer { answer }
 }

@@ -21,7 +21,7 @@ final class LossyPublisher {
     self.milliseconds = milliseconds
     account = daemon.checks.account
     signals = ModelSignals(world, models: models)
-    numbering = SourceNumbering(source, epoch: world.now)
+    numbering = SourceNumbering(source, at: world.now)
     link = Link(
       world, name: source.text,
       up: Channel(world, .init(isLossy: true, waiting: 40)) { daemon.receive($0) },
@@ -78,7 +78,7 @@ final class LossyPublisher {
       let isClean = world.chance(500)
       if isClean { link.up.send(numbering.sign(.bye(Head(dropped: dropped)), at: world.now)) }
       link.peerEnded(lingerMilliseconds: isClean ? 1_000 : world.pick(0...20))
-      numbering.begin(epoch: world.now)
+      numbering.begin(at: world.now)
       dropped = 0
       link.peerStarted()
       restartSoon()

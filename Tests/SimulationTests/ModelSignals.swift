@@ -85,13 +85,19 @@ struct SourceNumbering {
   private var lastOfTopic: [[UInt8]: UInt64] = [:]
   private var encoder = FramedEncoder()
 
-  init(_ source: SourceName, epoch: Timestamp) {
-    (self.source, self.epoch) = (source, UInt64(clamping: epoch.nanoseconds))
+  /// Ids of events are their numbers, and two sources that began at the same nanosecond would share them.
+  private let offset: Int64
+
+  /// - Parameter time: when it begins; the epoch, but for some nanoseconds that are the source's own.
+  init(_ source: SourceName, at time: Timestamp) {
+    self.source = source
+    offset = source.text.utf8.reduce(0) { $0 * 256 + Int64($1) } % 100_003
+    epoch = UInt64(clamping: time.advanced(byNanoseconds: offset).nanoseconds)
   }
 
   /// A restart that kept nothing.
-  mutating func begin(epoch: Timestamp) {
-    (self.epoch, last) = (UInt64(clamping: epoch.nanoseconds), 0)
+  mutating func begin(at time: Timestamp) {
+    (epoch, last) = (UInt64(clamping: time.advanced(byNanoseconds: offset).nanoseconds), 0)
     lastOfTopic = [:]
   }
 

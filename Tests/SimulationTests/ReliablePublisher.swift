@@ -16,6 +16,8 @@ final class ReliablePublisher {
   /// Whether the ring outlives its process.
   let hasFile: Bool
   private let milliseconds: Int
+  /// The canary's: an ack that says nothing new is taken for a sign that all arrives.
+  private let takesAnyAcknowledgement: Bool
   private(set) var numbering: SourceNumbering
   /// Numbered and not acknowledged, in order.
   private var ring: [Message] = []
@@ -24,7 +26,9 @@ final class ReliablePublisher {
   private var handed: UInt64 = 0
   private var credit: UInt64 = 1
   private var state = State.greeting
-  private var lastAcknowledgement: Timestamp
+  /// When an ack came in answer to a greeting, or moved on. Those that answer heads come each second whether or
+  /// not what was sent after them has arrived.
+  private var lastProgress: Timestamp
   private var lastHead = Timestamp.min
   private var reports: [Feedback] = []
   private(set) var refusedByFullRing = 0
@@ -40,9 +44,10 @@ final class ReliablePublisher {
     self.milliseconds = milliseconds
     self.hasFile = hasFile
     checks = daemon.checks
+    takesAnyAcknowledgement = daemon.canary?.takesAnyAcknowledgement ?? false
     signals = ModelSignals(world, models: models)
-    numbering = SourceNumbering(source, epoch: world.now)
-    lastAcknowledgement = world.now
+    numbering = SourceNumbering(source, at: world.now)
+    lastProgress = world.now
     var take: (Message) -> Void = { _ in }
     var give: (Message) -> Void = { _ in }
     link = Link(
@@ -82,7 +87,7 @@ final class ReliablePublisher {
       if !hasFile {
         checks.account.abandoned(source, numbering.epoch, upTo: numbering.last)
         ring = []
-        numbering.begin(epoch: world.now)
+        numbering.begin(at: world.now)
         acknowledged = 0
       }
       // What was sent is forgotten: all that is in the ring is sent again.
@@ -138,7 +143,7 @@ final class ReliablePublisher {
 
   private func greet() {
     state = .greeting
-    (lastHead, lastAcknowledgement) = (world.now, world.now)
+    (lastHead, lastProgress) = (world.now, world.now)
     let first = numbering.last - UInt64(ring.count) + 1
     link.up.send(numbering.sign(.head(Head(interval: .seconds(1), first: first)), at: world.now))
   }
@@ -156,7 +161,7 @@ final class ReliablePublisher {
   private func tickSoon(_ life: Int) {
     world.after(milliseconds: 250) { [self] in
       guard life == self.life else { return }
-      let isSilent = lastAcknowledgement.duration(to: world.now) >= Self.silence
+      let isSilent = lastProgress.duration(to: world.now) >= Self.silence
       if isSilent && (state == .greeting || !ring.isEmpty) {
         greet()
       } else if state == .open, lastHead.duration(to: world.now) >= .seconds(1) {
@@ -175,7 +180,9 @@ final class ReliablePublisher {
     let text = Text(message[2])
     switch FramedHeader.Kind(rawValue: header.kind) {
     case .ack:
-      lastAcknowledgement = world.now
+      if state == .greeting || header.number > acknowledged || takesAnyAcknowledgement {
+        lastProgress = world.now
+      }
       credit = text.number("credit") ?? 0
       guard header.number <= numbering.last else {
         world.violate(.acknowledgedIsDurable, "\(source): \(header.number) of \(numbering.last) is acknowledged")

@@ -19,7 +19,8 @@ final class SimulatedDaemon {
     case start(Timestamp)
     case message(Message, isReliable: Bool, at: Timestamp)
     case report(Message, at: Timestamp)
-    case hold(Bool)
+    /// The engine is held, or no more; and up to when deadlines had fired before.
+    case hold(Bool, since: Timestamp)
   }
 
   /// One life of the daemon.
@@ -31,6 +32,8 @@ final class SimulatedDaemon {
     var mark: Int?
     var isStopping = false
     var lastCommits = 0
+    /// For a canary alone: what each ticket asked.
+    var asked: [String: Feedback] = [:]
     var crash: (point: CrashPoint, passes: Int)?
 
     init(_ delivery: consuming Delivery) { self.delivery = delivery }
@@ -44,7 +47,7 @@ final class SimulatedDaemon {
   let checks: Checks
   private let settings: EngineSettings
   private let checkpoints: CheckpointPolicy
-  private let canary: Canary?
+  let canary: Canary?
   private var decoder = MessageDecoder()
   private let answers = AnswerEncoder(name: name)
   private var process: Process?
@@ -81,6 +84,7 @@ final class SimulatedDaemon {
   }
 
   var isRunning: Bool { process != nil }
+  func position(of source: SourceName) -> SequenceNumber? { process?.delivery.engine.position(of: source) }
 
   // MARK: Lives
 
@@ -212,6 +216,7 @@ final class SimulatedDaemon {
       case .fetch(let fetch): answer(fetch, request.number, to: link)
       case .feedback(let feedback):
         history.append(.report(message, at: now))
+        if canary != nil { process.asked["\(link.identity) \(request.number)"] = feedback }
         process.delivery.take(
           feedback, of: request.header,
           ControlTicket(peer: link.identity, epoch: request.epoch, number: request.number), at: now)
@@ -297,12 +302,12 @@ final class SimulatedDaemon {
   private func complete(_ process: Process, _ error: JournalError?) {
     if let error {
       process.delivery.failed(error.description, at: world.now)
-      history.append(.hold(true))
+      history.append(.hold(true, since: lastTurn))
     } else {
       process.mark = nil
       let wasFailing = process.delivery.health.isFailing
       process.delivery.committed(at: world.now)
-      if wasFailing { history.append(.hold(false)) }
+      if wasFailing { history.append(.hold(false, since: lastTurn)) }
     }
     if dies(at: .afterCompletion) { return }
     perform()
@@ -330,13 +335,18 @@ final class SimulatedDaemon {
         if dies(at: .afterReply) { return }
       case .answer(let ticket, let answer):
         if dies(at: .beforeAnswer) { return }
-        let answer = canary?.answers(answer, to: ticket) ?? answer
+        let answer = told(answer, ticket)
         let frames = answers.frames(answer, epoch: ticket.epoch, number: ticket.number, at: world.now)
         links.first { $0.identity == ticket.peer }?.down.send(frames)
         checks.ownership.answered(answer)
         if dies(at: .afterAnswer) { return }
       }
     }
+  }
+
+  private func told(_ answer: FeedbackAnswer, _ ticket: ControlTicket) -> FeedbackAnswer {
+    guard let canary, let asked = process?.asked["\(ticket.peer) \(ticket.number)"] else { return answer }
+    return canary.answers(answer, to: asked)
   }
 
   /// Replies that follow each other go to other peers each, in an order that nothing promises; here by peer, so

@@ -143,6 +143,7 @@ final class Simulation {
     for publisher in lossy { publisher.signals.isHealthy = true }
     let drained = World.start.advanced(by: .seconds(Self.faultSeconds + Self.drainSeconds))
     world.run(until: drained)
+    guard world.violations.isEmpty else { return }
     // While models are still told of: their silence would be an alert.
     checks.resolution.finish(longest: Self.longestRest)
     for publisher in reliable { publisher.stop() }

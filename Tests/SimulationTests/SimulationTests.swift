@@ -46,4 +46,16 @@ import Testing
     }
     #expect(!runs[0].isEmpty && runs[0] == runs[1])
   }
+
+  /// A planted fault is found, by the checker that is meant to, within some seeds.
+  @Test(arguments: Canaries.all) func aPlantedFaultIsFound(planted: Canaries.Planted) throws {
+    var found: [Violation] = []
+    for seed in UInt64(1)...40 {
+      let simulation = try Simulation(seed: seed, canary: planted.plant())
+      try simulation.run()
+      found += simulation.world.violations
+      if found.contains(where: { $0.checker == planted.checker }) { return }
+    }
+    Issue.record("\(planted) is not found by \(planted.checker.rawValue), but: \(found.prefix(5))")
+  }
 }

@@ -38,7 +38,9 @@ struct ReplayEqualsLive {
     for (input, isTaken) in zip(history, accepted.isTaken) where isTaken {
       switch input {
       case .start(let time): give { $0.advance(to: time, into: &$1) }
-      case .hold(let isHeld): engine.isHeld = isHeld
+      case .hold(let isHeld, let time):
+        give { $0.advance(to: time, into: &$1) }
+        engine.isHeld = isHeld
       case .message(let message, let isReliable, let time):
         Frames.with(message) { frames in
           guard let event = try? decoder.decode(frames) else { return }
