@@ -28,8 +28,8 @@ package struct MonitoringEngine: Sendable {
   /// When time was first told, or sources were last forgotten: epochs that began later are accounted
   /// from their first message on.
   var accountedFrom = Timestamp.max
-  /// Arrival time never goes back.
-  private var now = Timestamp.min
+  /// Arrival time never goes back, across restarts neither.
+  var now = Timestamp.min
   /// The model of each decision that is open, at most one a model.
   private var openDecisions: [DecisionID: Int] = [:]
   private var decisionOfModel: [Int: DecisionID] = [:]
