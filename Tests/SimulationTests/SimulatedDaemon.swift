@@ -16,7 +16,8 @@ final class SimulatedDaemon {
 
   /// What the engine was given, so that another one can be given the same.
   enum Input {
-    case start(Timestamp)
+    /// Time was told, at the start or with a commit.
+    case time(Timestamp)
     case message(Message, isReliable: Bool, at: Timestamp)
     case report(Message, at: Timestamp)
     /// The engine is held, or no more; and up to when deadlines had fired before.
@@ -62,6 +63,11 @@ final class SimulatedDaemon {
   private(set) var received = 0
   /// When time was last told.
   private(set) var lastTurn = World.start
+  /// How far the machine's clock is from the world's; within a process it does not change.
+  private var clockOffset = Duration.zero
+  /// Whether it is set, back or on, while no process runs; at most ``largestStep`` from the world's.
+  var setsClock = false
+  static let largestStep = Duration.seconds(8)
   /// The account of every source as the last process left it.
   private(set) var lastReports: [SourceReport] = []
   private var isOver = false
@@ -73,6 +79,9 @@ final class SimulatedDaemon {
     (self.world, self.journal, self.checks) = (world, journal, checks)
     (self.settings, self.checkpoints, self.canary) = (settings, checkpoints, canary)
   }
+
+  /// Arrival time.
+  private var now: Timestamp { world.now.advanced(by: clockOffset) }
 
   // MARK: Peers
 
@@ -90,11 +99,12 @@ final class SimulatedDaemon {
 
   func start() {
     guard process == nil else { return }
+    if setsClock, world.fault(400) { clockOffset = .milliseconds(world.pick(0...16_000)) - Self.largestStep }
     do {
       var recovered = try journal.database.recover()
       if starts > 0, let canary { recovered = canary.recovered(recovered) }
       var delivery = try Delivery(
-        settings, name: Self.name, checkpoints: checkpoints, journal: recovered, now: world.now)
+        settings, name: Self.name, checkpoints: checkpoints, journal: recovered, now: now)
       delivery.tracksChanges = true
       // Nothing depends on it.
       delivery.reportsAssessments = world.chance(300)
@@ -104,11 +114,11 @@ final class SimulatedDaemon {
       return
     }
     starts += 1
-    history.append(.start(world.now))
-    process?.delivery.advance(to: world.now)
-    if world.fault(800) {
+    history.append(.time(now))
+    process?.delivery.advance(to: now)
+    if world.fault(900) {
       let point = CrashPoint.allCases[world.pick(CrashPoint.allCases.count)]
-      process?.crash = (point, world.pick(1...60))
+      process?.crash = (point, world.pick(1...40))
       if point == .atAnyTime { crashSoon() }
     }
     for link in links { link.daemonStarted() }
@@ -118,7 +128,7 @@ final class SimulatedDaemon {
 
   private func crashSoon() {
     let process = process
-    world.after(milliseconds: world.pick(1...20_000)) { [self] in
+    world.after(milliseconds: world.pick(1...8_000)) { [self] in
       if self.process === process, world.areFaultsOn { crash() }
     }
   }
@@ -137,7 +147,7 @@ final class SimulatedDaemon {
   private func crash() {
     crashes += 1
     end(lingerMilliseconds: world.pick(0...30))
-    world.after(milliseconds: world.pick(5...3_000)) { [self] in start() }
+    world.after(milliseconds: world.pick(5...2_000)) { [self] in start() }
   }
 
   private func end(lingerMilliseconds linger: Int) {
@@ -167,7 +177,7 @@ final class SimulatedDaemon {
   private func storeTheLast() {
     guard let process, !process.delivery.isCommitting else { return }
     process.lastCommits += 1
-    if process.lastCommits <= 2, let last = process.delivery.lastTransaction(at: world.now) {
+    if process.lastCommits <= 2, let last = process.delivery.lastTransaction(at: now) {
       submit(last)
     } else {
       finish()
@@ -188,7 +198,7 @@ final class SimulatedDaemon {
   func receive(_ message: Message, reliablyFrom link: Link? = nil) {
     guard let process, !process.isStopping else { return }
     received += 1
-    let now = world.now
+    let now = self.now
     history.append(.message(message, isReliable: link != nil, at: now))
     Frames.with(message) { frames in
       do throws(Remark) {
@@ -207,7 +217,7 @@ final class SimulatedDaemon {
   /// A request on the control socket.
   func receiveRequest(_ message: Message, from link: Link) {
     guard let process, !process.isStopping else { return }
-    let now = world.now
+    let now = self.now
     do throws(Remark) {
       let request = try Frames.with(message) { (frames) throws(Remark) in
         try ControlRequest(parsing: frames)
@@ -231,7 +241,7 @@ final class SimulatedDaemon {
   private func answer(_ fetch: ControlFetch, _ number: UInt64, to link: Link) {
     guard !world.fault(20) else {
       let end = AnswerEncoder.End(.busy, epoch: journal.epoch, first: 1, next: fetch.from, head: 0)
-      return link.down.send(answers.frames(end, toSnapshot: fetch.onlyOpen, number: number, at: world.now))
+      return link.down.send(answers.frames(end, toSnapshot: fetch.onlyOpen, number: number, at: now))
     }
     do throws(JournalError) {
       let found = try journal.reader.fetch(
@@ -246,7 +256,7 @@ final class SimulatedDaemon {
       guard let status = AnswerEncoder.End.Status(rawValue: found.status.rawValue) else { return }
       let end = AnswerEncoder.End(
         status, epoch: found.epoch, first: found.first, next: found.next, head: found.head)
-      link.down.send(answers.frames(end, toSnapshot: fetch.onlyOpen, number: number, at: world.now))
+      link.down.send(answers.frames(end, toSnapshot: fetch.onlyOpen, number: number, at: now))
     } catch { world.violate(.noDecisionLost, "a fetch failed: \(error)") }
   }
 
@@ -254,11 +264,11 @@ final class SimulatedDaemon {
 
   private func turn() {
     guard let process, !process.isStopping else { return }
-    process.delivery.advance(to: world.now)
-    lastTurn = world.now
+    process.delivery.advance(to: now)
+    lastTurn = now
     perform()
     guard self.process === process else { return }
-    if world.now >= process.commitAllowed, let next = process.delivery.nextTransaction(at: world.now) {
+    if now >= process.commitAllowed, let next = process.delivery.nextTransaction(at: now) {
       submit(next)
     }
     guard self.process === process else { return }
@@ -268,11 +278,11 @@ final class SimulatedDaemon {
 
   private func wakeLater() {
     guard let process, let due = process.delivery.nextDue, due != .max else { return }
-    let soonest = world.now.advanced(byNanoseconds: 1)
+    let soonest = now.advanced(byNanoseconds: 1)
     let wake = max(due.advanced(byNanoseconds: 1), soonest, process.commitAllowed)
     guard wake < process.wakeAt else { return }
     process.wakeAt = wake
-    world.at(wake) { [self] in
+    world.after(now.duration(to: wake)) { [self] in
       guard self.process === process, process.wakeAt == wake else { return }
       process.wakeAt = .max
       turn()
@@ -282,6 +292,7 @@ final class SimulatedDaemon {
   private func submit(_ transaction: JournalTransaction) {
     guard let process, !dies(at: .beforeSubmit) else { return }
     // What failed comes again as it was, and includes no more than it did.
+    if process.mark == nil { history.append(.time(lastTurn)) }
     let mark = process.mark ?? history.count
     process.mark = mark
     let stored = canary?.submitted(transaction, by: self) ?? transaction
@@ -295,18 +306,18 @@ final class SimulatedDaemon {
       done: { [self] error in
         if self.process === process, canary?.completes() ?? true { complete(process, error) }
       })
-    process.commitAllowed = world.now.advanced(by: .milliseconds(world.pick(0...20)))
+    process.commitAllowed = now.advanced(by: .milliseconds(world.pick(0...20)))
     _ = dies(at: .afterSubmit)
   }
 
   private func complete(_ process: Process, _ error: JournalError?) {
     if let error {
-      process.delivery.failed(error.description, at: world.now)
+      process.delivery.failed(error.description, at: now)
       history.append(.hold(true, since: lastTurn))
     } else {
       process.mark = nil
       let wasFailing = process.delivery.health.isFailing
-      process.delivery.committed(at: world.now)
+      process.delivery.committed(at: now)
       if wasFailing { history.append(.hold(false, since: lastTurn)) }
     }
     if dies(at: .afterCompletion) { return }
@@ -336,7 +347,7 @@ final class SimulatedDaemon {
       case .answer(let ticket, let answer):
         if dies(at: .beforeAnswer) { return }
         let answer = told(answer, ticket)
-        let frames = answers.frames(answer, epoch: ticket.epoch, number: ticket.number, at: world.now)
+        let frames = answers.frames(answer, epoch: ticket.epoch, number: ticket.number, at: now)
         links.first { $0.identity == ticket.peer }?.down.send(frames)
         checks.ownership.answered(answer)
         if dies(at: .afterAnswer) { return }
@@ -403,7 +414,7 @@ final class SimulatedDaemon {
     checks.headed(number)
     let header = FramedHeader(
       kind: kind.rawValue, frames: 3, epoch: process.delivery.epoch, number: number,
-      eventTime: world.now.nanoseconds, sendTime: world.now.nanoseconds)
+      eventTime: now.nanoseconds, sendTime: now.nanoseconds)
     let message = [Array("\(kind.word)/-/-/sim".utf8), header.bytes, Array(#"{"dropped":0}"#.utf8)]
     for output in outputs { output.link.down.send(message) }
   }

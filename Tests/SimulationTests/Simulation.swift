@@ -51,7 +51,7 @@ final class Simulation {
 
   static let faultSeconds = 30
   /// Long enough for every timer of a decision to run out twice.
-  static let drainSeconds = 45
+  static let drainSeconds = 30
 
   let world: World
   let journal: SimulatedJournal
@@ -74,6 +74,7 @@ final class Simulation {
     checkpoints.events = world.pick(5...60)
     daemon = SimulatedDaemon(
       world, journal, checks, settings: settings, checkpoints: checkpoints, canary: canary)
+    daemon.setsClock = world.chance(250)
     daemon.start()
     addPeers()
     restartSoon()
@@ -141,11 +142,13 @@ final class Simulation {
     world.stopFaults()
     for publisher in reliable { publisher.signals.isHealthy = true }
     for publisher in lossy { publisher.signals.isHealthy = true }
-    let drained = World.start.advanced(by: .seconds(Self.faultSeconds + Self.drainSeconds))
+    // Arrival stands still until a clock that was set back has caught up.
+    let standstill = daemon.setsClock ? SimulatedDaemon.largestStep * 2 : .zero
+    let drained = World.start.advanced(by: .seconds(Self.faultSeconds + Self.drainSeconds) + standstill)
     world.run(until: drained)
     guard world.violations.isEmpty else { return }
     // While models are still told of: their silence would be an alert.
-    checks.resolution.finish(longest: Self.longestRest)
+    checks.resolution.finish(longest: Self.longestRest + standstill)
     for publisher in reliable { publisher.stop() }
     for publisher in lossy { publisher.stop() }
     world.run(until: drained.advanced(by: .seconds(2)))

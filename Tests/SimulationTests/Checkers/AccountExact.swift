@@ -125,7 +125,7 @@ struct AcceptedHistory {
     var start: Timestamp?
     for input in history {
       switch input {
-      case .start(let time):
+      case .time(let time):
         if start == nil { start = time }
         isTaken.append(true)
       case .message(let message, let isReliable, _):

@@ -37,7 +37,7 @@ struct ReplayEqualsLive {
     }
     for (input, isTaken) in zip(history, accepted.isTaken) where isTaken {
       switch input {
-      case .start(let time): give { $0.advance(to: time, into: &$1) }
+      case .time(let time): give { $0.advance(to: time, into: &$1) }
       case .hold(let isHeld, let time):
         give { $0.advance(to: time, into: &$1) }
         engine.isHeld = isHeld
