@@ -18,6 +18,7 @@ struct Campaign {
   private var seconds: Int { Int((ContinuousClock.now - start).components.seconds) }
 
   var summary: String {
+    let points = figures.crashPoints.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     let states = figures.states.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     return """
       simulation, in sum:
@@ -25,7 +26,7 @@ struct Campaign {
         seconds          \(seconds)
         events           \(figures.events)
         starts           \(figures.starts)
-        crashes          \(figures.crashes)
+        crashes          \(figures.crashes): \(points.joined(separator: ", "))
         commits          \(figures.commits)
         failed commits   \(figures.failedCommits)
         lost tails       \(figures.lostTails)
@@ -34,7 +35,7 @@ struct Campaign {
         decisions        \(figures.decisions)
         stored words     \(states.joined(separator: ", "))
         answers          \(figures.answers), denied \(figures.denials)
-        handed over      \(figures.handovers), after \(figures.readerCrashes) crashes of readers
+        handed over      \(figures.handovers), after \(figures.readerCrashes) crashes of readers; \(figures.gaps) gaps told
         most at once     \(figures.mostWaiting) outputs waiting, \(figures.mostActions) actions
       """
   }

@@ -68,8 +68,9 @@ private final class AcknowledgesEarly: Canary {
     guard let link, let header = FramedHeader(message[1]),
       FramedHeader.Kind(rawValue: header.kind) != .head, FramedHeader.Kind(rawValue: header.kind) != .bye
     else { return }
-    let source = SourceName(String(decoding: link.identity.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self))!
-    guard let taken = daemon.position(of: source), taken.epoch == header.epoch else { return }
+    let name = String(decoding: link.identity.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self)
+    guard let source = SourceName(name), let taken = daemon.position(of: source), taken.epoch == header.epoch
+    else { return }
     let frames = AnswerEncoder(name: SimulatedDaemon.name).acknowledgement(
       of: source, taken, credit: 100, creditBytes: 1 << 20, at: World.start)
     daemon.reply(frames, to: link.identity)

@@ -90,8 +90,8 @@ final class Orchestrator {
   }
 
   private func takeAnswer(_ message: Message) {
-    guard let header = FramedHeader(message[1]), let index = work.firstIndex(where: { $0.request == header.number })
-    else { return }
+    guard let header = FramedHeader(message[1]) else { return }
+    guard let index = work.firstIndex(where: { $0.request == header.number }) else { return }
     let text = Text(message[2])
     guard FramedHeader.Kind(rawValue: header.kind) == .ack else {
       // Over, or another's; what was not looked at is asked again.
@@ -125,7 +125,8 @@ final class Orchestrator {
     // The late answer to a request that was repeated belongs to nothing any more.
     work[index].request = 0
     let item = work[index]
-    world.after(milliseconds: world.fault(100) ? world.pick(2_000...9_000) : world.pick(50...1_500)) { [self] in
+    let pause = world.fault(100) ? world.pick(2_000...9_000) : world.pick(50...1_500)
+    world.after(milliseconds: pause) { [self] in
       let index = work.firstIndex {
         $0.decision == item.decision && $0.attempt == item.attempt && $0.report == next && $0.askedAt == nil
       }

@@ -185,7 +185,8 @@ final class ReliablePublisher {
       }
       credit = text.number("credit") ?? 0
       guard header.number <= numbering.last else {
-        world.violate(.acknowledgedIsDurable, "\(source): \(header.number) of \(numbering.last) is acknowledged")
+        world.violate(
+          .acknowledgedIsDurable, "\(source): \(header.number) of \(numbering.last) is acknowledged")
         return
       }
       if header.number > acknowledged {

@@ -15,7 +15,8 @@ struct ResumingReader {
 
   enum Given {
     case message(UInt64, Message)
-    case gap(String)
+    /// Why, and which numbers it may be.
+    case gap(String, Range<UInt64>)
   }
 
   static let maximumHeld = 10_000
@@ -76,11 +77,11 @@ struct ResumingReader {
     var given: [Given] = []
     var following = following
     if epoch != cursor.epoch {
-      given.append(.gap("epoch"))
+      given.append(.gap("epoch", 0..<0))
     } else if following < cursor.next && status == "complete" {
-      given.append(.gap("restored"))
+      given.append(.gap("restored", 0..<0))
     } else if following > cursor.next && status == "truncated" {
-      given.append(.gap("truncated"))
+      given.append(.gap("truncated", cursor.next..<following))
     } else if status == "more" {
       following = max(following, cursor.next)
     }

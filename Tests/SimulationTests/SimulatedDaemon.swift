@@ -10,8 +10,8 @@ import Wire
 final class SimulatedDaemon {
   /// A point at which a process dies.
   enum CrashPoint: CaseIterable {
-    case afterEvent, beforeSubmit, afterSubmit, afterApply, afterCompletion, beforeSend, afterSend, beforeReply,
-      afterReply, beforeAnswer, afterAnswer, atAnyTime
+    case afterEvent, beforeSubmit, afterSubmit, afterApply, afterCompletion, beforeSend, afterSend
+    case beforeReply, afterReply, beforeAnswer, afterAnswer, atAnyTime
   }
 
   /// What the engine was given, so that another one can be given the same.
@@ -61,6 +61,7 @@ final class SimulatedDaemon {
   private(set) var starts = 0
   private(set) var crashes = 0
   private(set) var received = 0
+  private(set) var crashPoints: [String: Int] = [:]
   /// When time was last told.
   private(set) var lastTurn = World.start
   /// How far the machine's clock is from the world's; within a process it does not change.
@@ -146,6 +147,7 @@ final class SimulatedDaemon {
 
   private func crash() {
     crashes += 1
+    crashPoints[process?.crash.map { "\($0.point)" } ?? "-", default: 0] += 1
     end(lingerMilliseconds: world.pick(0...30))
     world.after(milliseconds: world.pick(5...2_000)) { [self] in start() }
   }

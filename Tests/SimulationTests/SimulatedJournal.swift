@@ -15,13 +15,16 @@ final class SimulatedJournal {
   private(set) var lostTails = 0
 
   /// How often the database's maintenance runs.
-  private static let maintenanceMilliseconds = 7_000
+  private static let maintenanceMilliseconds = 3_000
   /// Pages of a disk that has room again.
   private static let amplePages = 1 << 20
 
-  init(_ world: World) throws {
+  /// - Parameter messages: how many it keeps.
+  init(_ world: World, keeping messages: Int) throws {
     self.world = world
-    let (database, recovered) = try JournalDatabase.inMemory(name: "sim", now: World.start)
+    var settings = JournalSettings(directory: "")
+    settings.outboxMessages = messages
+    let (database, recovered) = try JournalDatabase.inMemory(settings, name: "sim", now: World.start)
     (self.database, epoch) = (database, recovered.epoch)
     reader = JournalReader(sharing: database)
     maintainSoon()

@@ -27,7 +27,9 @@ final class Simulation {
     var readerCrashes = 0
     var mostWaiting = 0
     var mostActions = 0
+    var gaps = 0
     var states: [String: Int] = [:]
+    var crashPoints: [String: Int] = [:]
 
     mutating func add(_ other: Figures) {
       events += other.events
@@ -45,7 +47,9 @@ final class Simulation {
       readerCrashes += other.readerCrashes
       mostWaiting = max(mostWaiting, other.mostWaiting)
       mostActions = max(mostActions, other.mostActions)
+      gaps += other.gaps
       states.merge(other.states, uniquingKeysWith: +)
+      crashPoints.merge(other.crashPoints, uniquingKeysWith: +)
     }
   }
 
@@ -67,7 +71,8 @@ final class Simulation {
   init(seed: UInt64, canary: Canary? = nil) throws {
     world = World(seed: seed)
     checks = Checks(world)
-    journal = try SimulatedJournal(world)
+    checks.delivery.isPruned = world.chance(125)
+    journal = try SimulatedJournal(world, keeping: checks.delivery.isPruned ? 12 : 1_000_000)
     settings = Self.settings(world)
     var checkpoints = CheckpointPolicy()
     checkpoints.interval = .milliseconds([200, 1_000][world.pick(2)])
@@ -78,6 +83,18 @@ final class Simulation {
     daemon.start()
     addPeers()
     restartSoon()
+    snapshotSoon()
+  }
+
+  /// At any time.
+  private func snapshotSoon() {
+    world.after(milliseconds: world.pick(1_000...9_000)) { [self] in
+      do throws(JournalError) {
+        checks.resolution.compare(
+          snapshot: try journal.stored(onlyOpen: true), try journal.reader.decisions(limit: 10_000))
+      } catch { world.violate(.everyAlertResolves, "the journal cannot be read: \(error)") }
+      snapshotSoon()
+    }
   }
 
   /// Short timers, so that lives pass through every state within a run.
@@ -121,7 +138,8 @@ final class Simulation {
     ]
     orchestrators = ["o1", "o2"].map { Orchestrator(world, name: $0, daemon) }
     let reporters =
-      reliable.map { publisher in { publisher.report($0) } } + lossy.map { publisher in { publisher.report($0) } }
+      reliable.map { publisher in { publisher.report($0) } }
+      + lossy.map { publisher in { publisher.report($0) } }
     for orchestrator in orchestrators { orchestrator.reporters = reporters }
   }
 
@@ -163,7 +181,10 @@ final class Simulation {
     let accepted = AcceptedHistory(daemon.history)
     ReplayEqualsLive(world).finish(
       daemon.history, accepted, until: daemon.lastTurn, settings: settings, epoch: journal.epoch,
-      stored: try journal.stored())
+      stored: checks.publication.order)
+    checks.resolution.compare(
+      snapshot: try journal.stored(onlyOpen: true), try journal.reader.decisions(limit: 10_000))
+    for publisher in lossy { checks.account.dropped[publisher.source] = publisher.dropped }
     checks.account.finish(
       accepted, daemon.lastReports, reliable: reliable.map(\.source), checks.acknowledgements)
     checks.delivery.finish(checks.stored, subscribers)
@@ -177,6 +198,6 @@ final class Simulation {
       denials: checks.ownership.denials, acknowledgements: checks.acknowledgements.acknowledgements,
       handovers: checks.delivery.handovers, readerCrashes: subscribers.reduce(0) { $0 + $1.crashes },
       mostWaiting: checks.memory.mostWaiting, mostActions: checks.memory.mostActions,
-      states: checks.resolution.states)
+      gaps: checks.delivery.gaps, states: checks.resolution.states, crashPoints: daemon.crashPoints)
   }
 }

@@ -54,7 +54,8 @@ final class Subscriber {
       world, name: name + ".ctl", up: Channel(world, .init(isLossy: false, waiting: 20)) { ask($0) },
       down: Channel(world, .init(isLossy: false, waiting: 0)) { answer($0) })
     let prefixes = self.prefixes
-    daemon.addOutput(output, prefixes: prefixes.isEmpty ? [] : prefixes + [Array("head/".utf8), Array("bye/".utf8)])
+    let signs = ["head/", "bye/"].map { Array($0.utf8) }
+    daemon.addOutput(output, prefixes: prefixes.isEmpty ? [] : prefixes + signs)
     daemon.add(control)
     give = { [unowned self] in receive($0) }
     ask = { [control] in daemon.receiveRequest($0, from: control) }
@@ -107,7 +108,7 @@ final class Subscriber {
   private func hand(over given: [ResumingReader.Given]) {
     for entry in given {
       switch entry {
-      case .gap(let reason): checks.delivery.gap(reason, at: name)
+      case .gap(let reason, let numbers): checks.delivery.gap(reason, numbers, at: name)
       case .message(let number, let message):
         let facts = StoredFacts(number: number, topic: message[0], body: message[2])
         checks.delivery.handed(facts, to: name, isExact: prefixes.isEmpty)

@@ -19,6 +19,8 @@ final class AccountExact {
   /// Epochs that ended with their ring, and where.
   private var abandonedAt: [String: UInt64] = [:]
   private var epochs: [SourceName: [UInt64]] = [:]
+  /// What a lossy source did not send of its last epoch.
+  var dropped: [SourceName: UInt64] = [:]
 
   init(_ world: World) { self.world = world }
 
@@ -66,7 +68,11 @@ final class AccountExact {
       guard reliable.contains(source) else {
         if let heard = stream.epochs.last, heard.epoch == current {
           world.require(
-            heard.lastHead >= heard.last || heard.last <= last, .accountExact, "\(source): more than was given")
+            heard.last <= last, .accountExact, "\(source): \(heard.last) heard of \(last) that were given")
+          world.require(
+            heard.lastHead == last && report.position?.number == last, .accountExact,
+            "\(source) stands at \(report.position?.number ?? 0) after the last head, of \(last)")
+          check(source, "dropped by itself", counts.dropped, dropped[source] ?? 0)
         }
         continue
       }

@@ -1,4 +1,5 @@
 import Events
+import Journal
 
 /// An alert opens once, changes with growing revisions and resolves under its own episode; a decision's revisions
 /// grow, nothing follows its end, and when all is well the only ones open are those that somebody may still act
@@ -15,6 +16,8 @@ final class EveryAlertResolves {
   private var subjects: [String: Subject] = [:]
   private var order: [String] = []
   private var firing: [String: String] = [:]
+  /// Numbers of all messages of what is open.
+  private var open: [String: [UInt64]] = [:]
   private(set) var alerts = 0
   private(set) var decisions = 0
   /// How often each word on a decision was stored.
@@ -25,7 +28,11 @@ final class EveryAlertResolves {
   func stored(_ facts: StoredFacts) {
     guard let before = subjects[facts.subject] else { return begin(facts) }
     world.require(!before.isOver, .everyAlertResolves, "\(facts.id) follows the end of \(facts.subject)")
-    if facts.revision == before.revision && facts.state == "issued" { return states["sent again", default: 0] += 1 }
+    if facts.revision == before.revision && facts.state == "issued" {
+      states["sent again", default: 0] += 1
+      open[facts.subject, default: []].append(facts.number)
+      return
+    }
     world.require(
       facts.revision == before.revision + 1, .everyAlertResolves,
       "\(facts.subject) goes from revision \(before.revision) to \(facts.revision)")
@@ -33,6 +40,7 @@ final class EveryAlertResolves {
     subjects[facts.subject] = Subject(
       facts: facts, revision: facts.revision, isOver: isOver, storedAt: world.now)
     count(facts)
+    if isOver { open[facts.subject] = nil } else { open[facts.subject, default: []].append(facts.number) }
     if let key = facts.alertKey, isOver { firing[key] = nil }
   }
 
@@ -41,8 +49,12 @@ final class EveryAlertResolves {
       facts.revision == 1, .everyAlertResolves, "\(facts.subject) begins at revision \(facts.revision)")
     subjects[facts.subject] = Subject(facts: facts, revision: facts.revision, storedAt: world.now)
     order.append(facts.subject)
+    open[facts.subject] = [facts.number]
     count(facts)
-    guard let key = facts.alertKey else { return decisions += 1 }
+    guard let key = facts.alertKey else {
+      decisions += 1
+      return
+    }
     alerts += 1
     world.require(
       firing[key] == nil, .everyAlertResolves, "\(key) opens again while \(firing[key] ?? "") is open")
@@ -51,6 +63,28 @@ final class EveryAlertResolves {
 
   private func count(_ facts: StoredFacts) {
     states[facts.alertKey == nil ? facts.state ?? "-" : facts.type, default: 0] += 1
+  }
+
+  /// A snapshot is every message of what is open, and the journal's own table says of a decision what was said
+  /// last.
+  func compare(snapshot: [StoredMessage], _ records: [DecisionRecord]) {
+    let found = snapshot.map(\.number)
+    let expected = open.values.flatMap(\.self).sorted()
+    world.require(
+      found == expected, .everyAlertResolves, "a snapshot has the messages \(found), open are \(expected)")
+    world.require(
+      records.count == decisions, .everyAlertResolves,
+      "\(records.count) decisions are in the table, \(decisions) were stored")
+    for record in records {
+      guard let facts = subjects[record.id]?.facts else {
+        world.violate(.everyAlertResolves, "the decision \(record.id) in the table was never stored")
+        continue
+      }
+      world.require(
+        record.state == facts.state && record.attempt == facts.attempt && record.isFinal == facts.isFinal
+          && record.revision == facts.revision && record.owner == facts.owner, .everyAlertResolves,
+        "the table says of \(record.id) \(record.state) \(record.revision), stored was \(facts.id)")
+    }
   }
 
   /// - Parameter longest: how long a decision may rest in one state.

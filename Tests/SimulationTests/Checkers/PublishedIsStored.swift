@@ -8,14 +8,18 @@ final class PublishedIsStored {
   private let world: World
   private var messages: [UInt64: StoredMessage] = [:]
   private var last: UInt64 = 0
+  /// All that was ever stored, whether or not it still is.
+  private(set) var order: [StoredMessage] = []
 
   init(_ world: World) { self.world = world }
 
   func stored(_ message: StoredMessage) {
-    world.require(messages[message.number] == nil, .noDecisionDoubled, "number \(message.number) is given twice")
+    world.require(
+      messages[message.number] == nil, .noDecisionDoubled, "number \(message.number) is given twice")
     world.require(
       message.number == last + 1, .noDecisionLost, "number \(message.number) is stored after \(last)")
     messages[message.number] = message
+    order.append(message)
     last = message.number
   }
 

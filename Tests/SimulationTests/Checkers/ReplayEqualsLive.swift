@@ -48,8 +48,8 @@ struct ReplayEqualsLive {
         }
       case .report(let message, let time):
         Frames.with(message) { frames in
-          guard let request = try? ControlRequest(parsing: frames), case .feedback(let feedback) = request.body
-          else { return }
+          guard let request = try? ControlRequest(parsing: frames) else { return }
+          guard case .feedback(let feedback) = request.body else { return }
           give { $0.handle(feedback, of: request.header, at: time, into: &$1) }
         }
       }
@@ -62,8 +62,8 @@ struct ReplayEqualsLive {
     for (expected, found) in zip(replayed, stored) {
       guard expected.topic == found.topic, expected.body == found.body else {
         let words = [found, expected].map { String(decoding: $0.body, as: UTF8.self).prefix(700) }
-        return world.violate(
-          .replayEqualsLive, "message \(found.number) is stored as\n\(words[0])\nand replayed as\n\(words[1])")
+        let detail = "message \(found.number) is stored as\n\(words[0])\nand replayed as\n\(words[1])"
+        return world.violate(.replayEqualsLive, detail)
       }
       let headers = [expected, found].map { message in
         var header = FramedHeader(message.header)
@@ -71,7 +71,8 @@ struct ReplayEqualsLive {
         return header
       }
       world.require(
-        headers[0] == headers[1], .replayEqualsLive, "message \(found.number) has another header than replayed")
+        headers[0] == headers[1], .replayEqualsLive,
+        "message \(found.number) has another header than replayed")
     }
     world.require(
       replayed.count == stored.count, .replayEqualsLive,
