@@ -151,7 +151,7 @@ package struct RetrainLife: Sendable, Equatable {
     case nil: break
     case .issued(let times, let since, _, let expires):
       guard due < expires else {
-        change(.expired, at: due, cause: cause, reason: "not_acknowledged", isFinal: true, &step)
+        change(.expired, at: due, cause: cause, isFinal: true, &step)
         break
       }
       step.publications.append(open[0].publication)

@@ -257,7 +257,7 @@ package struct MonitoringEngine: Sendable {
   }
 
   private var circumstances: ModelState.Circumstances {
-    .init(arrival: now, reporting: reportsAssessments, isHeld: isHeld)
+    .init(arrival: now, reporting: reportsAssessments, isHeld: isHeld, keepsHistory: tracksChanges)
   }
 
   // MARK: Feedback
