@@ -69,6 +69,7 @@ let package = Package(
         "Daemon", "ZeroMQ", "Events", "Engine", "Wire", "Journal",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    tests("Simulation", ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal"]),
     tests("Tidy", []),
   ],
   swiftLanguageModes: [.v6]

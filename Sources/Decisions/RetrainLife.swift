@@ -13,8 +13,10 @@ package struct RetrainLife: Sendable, Equatable {
   /// What a step leads to, in order.
   package struct Step: Sendable, Equatable {
     package var publications: [Publication] = []
-    /// What the alert on stalled orchestrators is to see; nil when nothing speaks for or against it.
+    /// What the alert on stalled orchestrators is to see before these publications: that somebody stalls.
     package var stall: Finding?
+    /// And after them: that nobody is waited for any more.
+    package var relief: Finding?
   }
 
   /// Where the open decision stands.
@@ -229,9 +231,9 @@ package struct RetrainLife: Sendable, Equatable {
           owner: owner, isFinal: isFinal)
       ]
     }
-    if isStalled && state == .started {
+    if isStalled && (isFinal || state == .started) {
       isStalled = false
-      step.stall = stallFinding(isViolated: false)
+      step.relief = stallFinding(isViolated: false)
     }
     if isFinal { open = [] }
   }

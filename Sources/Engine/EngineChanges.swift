@@ -23,6 +23,9 @@ enum RecordKind: UInt8 {
 }
 
 extension MonitoringEngine {
+  /// Of the engine's own record; another one is refused.
+  private static let recordVersion: UInt8 = 2
+
   /// Whether anything changed since the last ``takeChanges(withHistory:)``.
   package var hasChanges: Bool { !changedModels.isEmpty || !changedSources.isEmpty || hasChanged }
 
@@ -53,7 +56,8 @@ extension MonitoringEngine {
     }
     changes.records.append(
       record(.engine, 0) { writer in
-        writer.write(UInt8(1))
+        writer.write(Self.recordVersion)
+        writer.write(now)
         writer.write(accountedFrom)
         writer.write(nextSerial)
       })
@@ -97,9 +101,11 @@ extension MonitoringEngine {
       switch RecordKind(rawValue: record.kind) {
       case .engine:
         var reader = StateReader(value)
-        guard try reader.read(UInt8.self) == 1 else {
+        guard try reader.read(UInt8.self) == Self.recordVersion else {
           throw StateError("an engine's record of another version")
         }
+        // A clock that was set back while no process ran makes no timer start anew.
+        now = try reader.readTimestamp()
         accountedFrom = try reader.readTimestamp()
         nextSerial = try reader.read()
         try reader.end()

@@ -57,15 +57,16 @@ extension ModelState {
     _ circumstances: Circumstances,
     _ effects: inout [Effect]
   ) {
-    let transition = step.stall.flatMap { alerts.orchestrator.observe($0, at: arrival) }
-    // That somebody stalls comes before what follows from it, that he does so no more after what shows it.
-    if let transition, transition.change != .resolved {
-      publishAlert(transition, occasion, at: arrival, &effects)
-    }
+    raise(step.stall, occasion, at: arrival, &effects)
     for publication in step.publications { effects.append(.publish(publication)) }
-    if let transition, transition.change == .resolved {
-      publishAlert(transition, occasion, at: arrival, &effects)
-    }
+    raise(step.relief, occasion, at: arrival, &effects)
+  }
+
+  private mutating func raise(
+    _ stall: Finding?, _ occasion: some Occasion, at arrival: Timestamp, _ effects: inout [Effect]
+  ) {
+    guard let stall, let transition = alerts.orchestrator.observe(stall, at: arrival) else { return }
+    publishAlert(transition, occasion, at: arrival, &effects)
   }
 
   /// Takes a report on one of its decisions. Appends what follows from it, the answer last.

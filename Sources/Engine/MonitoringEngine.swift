@@ -28,8 +28,8 @@ package struct MonitoringEngine: Sendable {
   /// When time was first told, or sources were last forgotten: epochs that began later are accounted
   /// from their first message on.
   var accountedFrom = Timestamp.max
-  /// Arrival time never goes back.
-  private var now = Timestamp.min
+  /// Arrival time never goes back, across restarts neither.
+  var now = Timestamp.min
   /// The model of each decision that is known: of a model at most the one that is open, and the one that ended
   /// last.
   private var decisionModels: [DecisionID: Int] = [:]
@@ -55,6 +55,12 @@ package struct MonitoringEngine: Sendable {
   package var isHeld = false
 
   package init(settings: EngineSettings) { self.settings = settings }
+
+  /// The last arrival that it was told. Told an earlier one, it goes on from here; see ``forgetArrival()``.
+  package var arrival: Timestamp { now }
+
+  /// What arrives next is believed, however early: the clock before was wrong.
+  package mutating func forgetArrival() { now = .min }
 
   /// Models watched now.
   package var modelCount: Int { models.count }
