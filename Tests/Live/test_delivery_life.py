@@ -130,17 +130,11 @@ def test_claimed_and_not_started_is_an_alert_and_the_next_attempt(kept: Kept) ->
     assert resolved["correlationid"] == stalled["correlationid"] and resolved["data"]["value"] == 0
 
 
-def test_the_last_attempt_that_stalls_is_an_alert_too_until_one_is_started(kept: Kept) -> None:
+def test_the_last_attempt_that_stalls_is_an_alert_too_and_nobody_is_waited_for_any_more(kept: Kept) -> None:
     life = Orchestrated(kept, start_within="200ms", attempts=1)
     life.granted("acked", owner="dead")
-    assert life.wait("failed")["data"]["final"]
-    assert life.told()[2:] == [("decision", "acked"), ("alert", "opened"), ("decision", "failed")]
-    decide(life.publisher, "fraud", at=life.last_time + SECOND)
-    newer = life.reader.wait_for(is_about("fraud", "issued"), life.publisher, after=5)
-    life.id = newer.json["id"]
-    life.granted("started", owner="alive")
-    resolved = life.wait("resolved", after=newer.seq)["data"]
-    assert resolved["monitor"] == "orchestrator"
+    assert life.wait("resolved", after=3)["data"]["monitor"] == "orchestrator"
+    assert life.told()[2:] == [("decision", "acked"), ("alert", "opened"), ("decision", "failed"), ("alert", "resolved")]
 
 
 def test_started_and_never_ended_is_timed_out(kept: Kept) -> None:
@@ -181,12 +175,14 @@ def test_timers_that_run_out_while_the_daemon_is_down_are_done_when_it_begins(ke
     assert failed["reason"] == "not_started"
     life.wait("issued", after=3)
     life.wait("expired")
+    life.wait("resolved")
     assert [each for each in life.told() if each[1] != "issued"] == [
         ("alert", "opened"),
         ("decision", "acked"),
         ("alert", "opened"),
         ("decision", "failed"),
         ("decision", "expired"),
+        ("alert", "resolved"),
     ]
 
 
