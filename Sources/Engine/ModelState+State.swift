@@ -59,6 +59,8 @@ extension ModelState {
     history = try HistoryGather(of: key, from: &reader)
     try reader.end()
     refreshDue()
+    // Initialisers do not tell observers.
+    refreshDecisionDeadline()
     isLifeChanged = true
   }
 }

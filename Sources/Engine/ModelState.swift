@@ -11,6 +11,8 @@ struct ModelState: Sendable {
     var reporting: Bool
     /// Nothing is decided and no alert moves: what would be could not be kept. Monitors go on.
     var isHeld = false
+    /// Whether samples are gathered for a history.
+    var keepsHistory = false
   }
 
   let key: ModelKey
@@ -25,7 +27,9 @@ struct ModelState: Sendable {
   var performance: PerformanceMonitor
   var drift: DriftMonitor
   var trigger: RetrainTrigger
-  var life: RetrainLife
+  var life: RetrainLife { didSet { refreshDecisionDeadline() } }
+  /// Asked for at each event, while it changes seldom.
+  private var decisionDeadline = Timestamp.max
   var alerts = Alerts()
   /// From when on, in model time, the model counts as idle: its metrics and deadlines make the trigger
   /// evaluate. Without a feature baseline always; with one, a while after its last batch.
@@ -85,6 +89,8 @@ struct ModelState: Sendable {
     return time < modelTime
   }
 
+  mutating func refreshDecisionDeadline() { decisionDeadline = runsDecisionTimers ? life.deadline : .max }
+
   /// With batches coming, the next batch evaluates the time rule; without one for `idleEvaluation`, it is
   /// due by itself.
   mutating func refreshDue() { due = max(trigger.timeRuleDue, idleFrom) }
@@ -102,8 +108,6 @@ struct ModelState: Sendable {
   private var timeRuleArrival: Timestamp {
     arrivedAt.advanced(byNanoseconds: modelTime.nanoseconds(to: due))
   }
-
-  private var decisionDeadline: Timestamp { runsDecisionTimers ? life.deadline : .max }
 
   private var silenceDeadline: Timestamp {
     guard let noDataAfter, alerts.noData.openEpisode == nil else { return .max }
@@ -175,7 +179,7 @@ struct ModelState: Sendable {
     into effects: inout [Effect]
   ) {
     guard let verdicts = performance.observe(metrics) else { return }
-    history.note(metrics, at: modelTime)
+    if circumstances.keepsHistory { history.note(metrics, at: modelTime) }
     if circumstances.reporting { publish(.performance(performance.assessment), occasion, &effects) }
     if let verdict = verdicts.accuracy, alerts.accuracy.isMoved(byViolation: verdict.isDrifted) {
       raise(verdicts.accuracyFinding, occasion, circumstances, &effects)
@@ -191,7 +195,7 @@ struct ModelState: Sendable {
     _ circumstances: Circumstances, into effects: inout [Effect]
   ) throws(Remark) {
     let assessment = try drift.observe(features, at: modelTime)
-    history.note(assessment, of: key, at: modelTime)
+    if circumstances.keepsHistory { history.note(assessment, of: key, at: modelTime) }
     lastBatch = modelTime
     idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation)
     refreshDue()

@@ -56,6 +56,8 @@ package enum Reason: String, CaseIterable, Sendable {
   case deadlineSkipped = "deadline_skipped"
   /// A commit of the journal failed; it is tried again, and nothing is decided until it succeeds.
   case journalFailed = "journal_failed"
+  /// Samples of the history became minutes or hours before their time, since there were too many.
+  case historyThinned = "history_thinned"
 
   /// Its place in the order above.
   package var index: Int {
@@ -68,7 +70,7 @@ package enum Reason: String, CaseIterable, Sendable {
   package var isRefusal: Bool {
     switch self {
     case .late, .gap, .unsequenced, .restarted, .timeRefused, .textIgnored, .clockSkew, .deadlineSkipped,
-      .journalFailed:
+      .journalFailed, .historyThinned:
       false
     default: true
     }

@@ -32,22 +32,24 @@ package final class JournalDatabase: @unchecked Sendable {
   /// - Parameters:
   ///   - name: the daemon's, under which its messages are numbered.
   ///   - now: gives a new journal its epoch.
+  ///   - restore: makes of it what its caller needs; what it calls `corrupt` is damaged.
   /// - Throws: `locked`, `newer`, `io`; `corrupt` when too many damaged databases were set aside before;
   ///   `full` and `busy`.
   package static func open(
-    _ settings: JournalSettings, name: String, now: Timestamp
+    _ settings: JournalSettings, name: String, now: Timestamp,
+    restore: (RecoveredJournal) throws(JournalError) -> Void = { _ in }
   ) throws(JournalError) -> (JournalDatabase, RecoveredJournal) {
     let directory = try JournalDirectory(settings.directory)
     var notes = directory.notes
     do throws(JournalError) {
-      return try begin(settings, directory, name: name, now: now, notes: notes)
+      return try begin(settings, directory, name: name, now: now, notes: notes, restore)
     } catch {
       guard case .corrupt(let words) = error else { throw error }
       let aside = try directory.setDatabaseAside(at: now, because: words)
       notes.append(
         "the journal was damaged (\(words)); it was set aside as \(aside) and a new one begun: the outputs "
           + "are numbered anew, and what the daemon knew is lost")
-      return try begin(settings, directory, name: name, now: now, notes: notes)
+      return try begin(settings, directory, name: name, now: now, notes: notes, restore)
     }
   }
 
@@ -57,11 +59,13 @@ package final class JournalDatabase: @unchecked Sendable {
   ) throws(JournalError) -> (JournalDatabase, RecoveredJournal) {
     var settings = settings
     settings.directory = ""
-    return try begin(settings, nil, name: name, now: now, notes: [])
+    return try begin(settings, nil, name: name, now: now, notes: []) { _ in }
   }
 
   private static func begin(
-    _ settings: JournalSettings, _ directory: JournalDirectory?, name: String, now: Timestamp, notes: [String]
+    _ settings: JournalSettings, _ directory: JournalDirectory?, name: String, now: Timestamp,
+    notes: [String],
+    _ restore: (RecoveredJournal) throws(JournalError) -> Void
   ) throws(JournalError) -> (JournalDatabase, RecoveredJournal) {
     var settings = settings
     // A finer resolution that is kept longer than the next would leave nothing to become that.
@@ -79,6 +83,7 @@ package final class JournalDatabase: @unchecked Sendable {
       let isNew = try database.prepare(name: name, now: now)
       var recovered = try database.recover()
       recovered.isNew = isNew
+      try restore(recovered)
       return (database, recovered)
     } catch {
       // Its files may be renamed next.

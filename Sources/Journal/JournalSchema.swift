@@ -15,8 +15,9 @@ enum JournalSchema {
   static let busyTimeout = 2.0
   /// The largest database that is checked whole at the start: 256 MiB read at 500 MB/s are half a second.
   static let largestChecked = Int64(256) << 20
-  /// Pages of the write-ahead log after which a commit moves them into the database: 1,000 of 4 KiB are 4
-  /// MiB, about 2,000 commits of one message, so that the two syncs of a checkpoint are shared by as many.
+  /// Pages of the write-ahead log after which a commit moves them into the database: 1,000 of 4 KiB are
+  /// 4 MiB. A commit of one message and one state changes about 8, so that 125 such share the two syncs of a
+  /// checkpoint; more would cost as much disk again.
   static let checkpointPages = 1_000
   /// What the log may keep on disk after a checkpoint: those 4 MiB and as much again for one large commit.
   static let logBytes = 8 << 20

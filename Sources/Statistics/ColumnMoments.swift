@@ -21,7 +21,7 @@ package struct ColumnMoments: Sendable, Equatable {
 
   /// What ``state`` was once; nil when it does not fit the columns.
   package init?(columns: Int, rows: Int, state: [Double]) {
-    guard columns >= 0, rows >= 0, state.count == 5 * columns else { return nil }
+    guard columns >= 0, rows >= 0, state.count % 5 == 0, state.count / 5 == columns else { return nil }
     (self.columns, self.rows, self.state) = (columns, rows, state)
   }
 

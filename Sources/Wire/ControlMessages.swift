@@ -50,13 +50,16 @@ package struct ControlRequest: Sendable {
     }
   }
 
-  /// Of bytes that are no request, the kind, epoch and number that an answer needs; nil when not even these
-  /// can be read.
-  package static func address(of frames: Frames) -> (kind: UInt8, epoch: UInt64, number: UInt64)? {
+  /// Of a request that is none, what an answer needs: its kind, epoch and number; nil when these cannot be read,
+  /// or it is of a kind that is no request.
+  package static func address(of frames: Frames) -> (kind: FramedHeader.Kind, epoch: UInt64, number: UInt64)?
+  {
     guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]), header.epoch > 0,
-      header.number > 0
+      header.number > 0, let kind = FramedHeader.Kind(rawValue: header.kind),
+      [.fetch, .snapshot, .feedback].contains(kind),
+      let topic = try? Topic(parsing: frames[0]), topic.kind == kind.word.description
     else { return nil }
-    return (header.kind, header.epoch, header.number)
+    return (kind, header.epoch, header.number)
   }
 }
 

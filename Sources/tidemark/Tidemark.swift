@@ -24,6 +24,7 @@ struct Tidemark: ParsableCommand {
         tidemark tail                      alerts and decisions as they come
         tidemark sources                   what was received, rejected and lost, by source
         tidemark history --state DIR       what the journal in DIR holds
+        tidemark ack DECISION --owner ME   this retrain is mine; then report how it goes
 
       Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
       69 no socket or no daemon, 71 a failure of the system, 73 a file that cannot be made, 78 wrong configuration.
@@ -31,7 +32,8 @@ struct Tidemark: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
-      SourcesCommand.self, HistoryCommand.self, DecodeCommand.self, Demo.self,
+      SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,
+      DecodeCommand.self, Demo.self,
     ])
 }
 

@@ -21,6 +21,7 @@ sys.path[:0] = [str(SOURCE), str(Path(__file__).parent), str(REPOSITORY / "Tests
 
 SEED = int(os.environ.get("TIDEMARK_SEED") or secrets.randbelow(1_000_000_000))
 
+from fake import FakeDaemon  # noqa: E402
 from peer import Outlet, Peer  # noqa: E402
 
 
@@ -60,6 +61,14 @@ def peer(context: Any) -> Peer:
 def outlet(context: Any) -> Outlet:
     """What a daemon is to a subscriber: XPUB, bound to a free port."""
     return Outlet(context)
+
+
+@pytest.fixture
+def fake(context: Any) -> Iterator[FakeDaemon]:
+    """A daemon's output, control and reliable sockets, on free ports."""
+    made = FakeDaemon(context)
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -73,3 +73,9 @@ def header(
     kind: int, frames: int, epoch: int, seq: int, prev: int = 0, *, flags: int = 0, major: int = 1, encoding: int = 1
 ) -> bytes:
     return struct.pack(">4sBBBBIIQQQqqQ", b"TIDE", major, 0, kind, encoding, flags, frames, epoch, seq, prev, 0, 0, 0)
+
+
+def fields(packed: bytes) -> tuple[int, int, int, int, int]:
+    """Flags, kind, frames, epoch and number of a header."""
+    _, _, _, kind, _, flags, frames, epoch, seq, *_ = struct.unpack(">4sBBBBIIQQQqqQ", packed)
+    return flags, kind, frames, epoch, seq

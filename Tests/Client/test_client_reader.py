@@ -11,7 +11,21 @@ import reference
 from conftest import REPOSITORY
 from peer import EPOCH, alert, alert_event, bye, head, plain_alert
 from test_client_wire import damage
-from tidemark import Alert, Assessment, Decision, Ended, Event, Gap, Reader, Restart, SourcesReport, Stale, WireError
+from tidemark import (
+    Alert,
+    Assessment,
+    Decision,
+    DecisionChange,
+    Ended,
+    Event,
+    Gap,
+    JournalReport,
+    Reader,
+    Restart,
+    SourcesReport,
+    Stale,
+    WireError,
+)  # fmt: skip
 from tidemark.reader import prefixes
 
 OUT = REPOSITORY / "protocol" / "examples" / "out"
@@ -41,7 +55,8 @@ def test_the_examples_of_outputs_are_typed(path: Any) -> None:
     (event,) = Reader(("alert", "decision", "assessment", "status")).take(
         [f"{word}/fraud/7/example".encode(), json.dumps(raw).encode()], 0.0
     )
-    wanted = {"alert": Alert, "decision": Decision, "assessment": Assessment, "status": SourcesReport}[word]
+    wanted = {"alert": Alert, "decision": DecisionChange, "assessment": Assessment, "status": SourcesReport}[word]
+    wanted = {"decision.retrain.issued": Decision, "status.journal": JournalReport}.get(path.stem, wanted)
     assert (
         isinstance(event, Event)
         and type(event) is wanted
@@ -163,6 +178,16 @@ def test_a_lower_epoch_is_joined_anew() -> None:
     reader = Reader()
     assert fed(reader, alert(11), alert(8, 2, epoch=EPOCH - 1)) == [11, "Restart", 8]
     assert fed(reader, head(8, epoch=EPOCH - 1), alert(9, 8, epoch=EPOCH - 1)) == [9]
+
+
+@pytest.mark.parametrize("model", [None, "fraud"])
+def test_a_head_below_what_is_known_is_a_restart(model: Any) -> None:
+    reader = Reader(model=model)
+    assert fed(reader, head(10), alert(11), head(11)) == [11]
+    assert reader.take(head(4), 0.0) == [Restart("example", EPOCH, EPOCH)]
+    again = alert(5, 3)
+    again[2] = again[2].replace(b"ep-", b"ep-other-")
+    assert fed(reader, again) == [5], "a number that was used before, for something else now"
 
 
 def test_two_numberings_of_a_daemon_are_apart() -> None:

@@ -20,11 +20,11 @@ def golden() -> list[Any]:
     if not GOLDEN.is_file():
         return [pytest.param(None, marks=pytest.mark.skip(reason=f"no {GOLDEN.name}"))]
     lines = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
-    # The decoder takes both directions; that an output is no input is for the daemon to say.
+    # The decoder takes all kinds; that an output or a request is no input is for the daemon to say.
     return [
         pytest.param(line, id=line["name"])
         for line in lines
-        if line["encoding"] == "framed" and line["name"] != "framing.kind_out"
+        if line["encoding"] == "framed" and line["name"] not in ("framing.kind_out", "framing.kind_control")
     ]
 
 

@@ -121,6 +121,7 @@ private let start = Timestamp(nanoseconds: 1_767_225_600_000_000_000)
 
   @Test(
     arguments: [
+      ("a frame one byte longer than the block", [0, 1, 8, 1]),
       ("a frame longer than the block", [0, 1, 0xfc, 0xff, 0x03]),
       ("a frame of 2^62 bytes", [0, 1, 0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
       ("a number of 71 bits", [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
@@ -142,6 +143,7 @@ private let start = Timestamp(nanoseconds: 1_767_225_600_000_000_000)
       return
     }
     #expect(offset >= RecordingFileHeader(start: start, name: "watch").bytes.count)
+    #expect(read.records.count == (what == "two messages" ? 1 : 0), "nothing of a record that is damaged")
   }
 
   @Test func timesAndNumbersStayWithin64Bits() throws {

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import subprocess
+import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,9 @@ import harness
 import pytest
 from events import DAY, HOUR, Event, after_base, baseline, features, metrics, ndjson
 from harness import CONFIGURATION, DATA, NO_INPUT, USAGE, configure, run
+from live import Daemon
+
+README = harness.REPOSITORY / "README.md"
 
 COMPARED = {
     "tidemark.decision.retrain.issued.v1": "decision",
@@ -183,6 +190,27 @@ accuracy resolved       1       1       1       0       0
 A decided first once, by 1.0 d
 """
     assert ran.err == "5 lines, A rejected 0, B 0\n"
+
+
+def test_the_readme_shows_what_a_recording_of_the_demonstration_gives(
+    daemons: Callable[..., Daemon], folder: Path
+) -> None:
+    weather, file = harness.REPOSITORY / "deploy" / "weather", folder / "rain.tmrec"
+    daemon = daemons("--config", weather / "demo.yaml", "--record", file).wait_ready()
+    (folder / "ready").touch()
+    arguments = ["--pace", "0", "--ingest", daemon.ingest, "--output", daemon.output]
+    arguments += ["--record", str(folder / "record.json"), "--watcher-ready", str(folder / "ready")]
+    subprocess.run([sys.executable, weather / "serve_model.py", *arguments], check=True, timeout=harness.PATIENCE_S)
+    daemon.stop()
+    ran = run("replay", "--config", weather / "demo.yaml", "--against", weather / "eager.yaml", file)
+    assert ran.code == 0, ran.err
+    readme = README.read_text(encoding="utf-8")
+    shown = re.search(r"\$ tidemark replay .*eager.yaml rain.tmrec\n(.*?)```", readme, re.DOTALL)
+    assert shown
+    # Figures may differ in the last digit with another numpy; what happened when may not.
+    printed = {line.split("  decision  ")[0] for line in ran.out.decode().splitlines()}
+    lines = [line.split("  decision  ")[0] for line in shown[1].splitlines() if line != "…"]
+    assert len(lines) == 6 and set(lines) <= printed
 
 
 def test_what_is_refused_is_counted_on_each_side(folder: Path) -> None:

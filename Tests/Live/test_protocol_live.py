@@ -356,6 +356,8 @@ def test_the_daemon_takes_and_refuses_what_the_golden_messages_say(
     for number, message in enumerate(each for each in golden("messages.ndjson") if each["direction"] == "in"):
         name = f"s{number:07}"
         frames = [bytes.fromhex(frame).replace(b"scorer-1", name.encode()) for frame in message["frames"]]
+        frames[0] = frames[0].replace(b"airflow-1", name.encode())
+        frames[1:2] = [each.replace(b'"source":"airflow-1"', f'"source":"{name}"'.encode()) for each in frames[1:2]]
         assert publisher.send_frames(frames)
         if "refused" in message:
             expected[message["refused"]] += 1

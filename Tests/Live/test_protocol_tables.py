@@ -40,7 +40,13 @@ def seconds(name: str) -> str:
     return rf"\b{name}(?:: \w+)? = (?:Duration\.seconds\()?(\d+)(?:_000){{0,3}}\b"
 
 
-SERVE, OUTPUT = "Daemon/Serve/ServeLoop.swift", "Daemon/Serve/OutputPort.swift"
+INGEST, OUTPUT = "Daemon/Serve/IngestPorts.swift", "Daemon/Serve/OutputPort.swift"
+CONTROL, REQUESTS, LANES = (
+    "Daemon/Serve/ControlPort.swift", "Wire/ControlMessages.swift", "Daemon/Serve/ReliableLanes.swift"
+)
+DELIVERY, JOURNAL, FEEDBACK = (
+    "Daemon/Serve/Delivery.swift", "Journal/JournalSettings.swift", "Events/Kinds/Feedback.swift"
+)
 WIRE, NAMES, FRAMED = "Wire/WireLimits.swift", "Events/Identifiers.swift", "Wire/FramedDecoder.swift"
 CONFIGURATION = "Daemon/Configuration/Configuration.swift"
 ENGINE, LEDGER, CLOCK, SETTINGS = (
@@ -66,7 +72,7 @@ LIMITS: dict[str, Place | list[Place]] = {
     "descriptor": (WIRE, declared("descriptorBytes")),
     "descriptor of a head or bye": (WIRE, declared("headBytes")),
     "all frames, or a line in replay": (WIRE, declared("messageBytes")),
-    "frame that libzmq takes in": (SERVE, r"maximumFrameSize\((\d+) \* limits\.frameBytes\)"),
+    "frame that libzmq takes in": (INGEST, r"maximumFrameSize\((\d+) \* limits\.frameBytes\)"),
     "model, percent-encoded": longest("ModelName"),
     "version, percent-encoded": longest("ModelVersion"),
     "source of an event, percent-encoded": longest("SourceName"),
@@ -90,35 +96,35 @@ LIMITS: dict[str, Place | list[Place]] = {
     "models": (SETTINGS, declared("models")),
     "sources": (SETTINGS, declared("sources")),
     "silence after which a source may be forgotten": (ENGINE, declared("sourceMemory")),
-    "messages waiting on the ingest socket, each publisher": (SERVE, declared("eventsHighWaterMark")),
-    "messages waiting on the features socket, each publisher": (SERVE, declared("featuresHighWaterMark")),
+    "messages waiting on the ingest socket, each publisher": (INGEST, declared("eventsHighWaterMark")),
+    "messages waiting on the features socket, each publisher": (INGEST, declared("featuresHighWaterMark")),
     "outputs waiting, each reader": (OUTPUT, r"sendHighWaterMark\(([\d_]+)\)"),
     "message of a reader (a subscription)": (OUTPUT, r"maximumFrameSize\(([\d_]+)\), \.verbose"),
     "features that an alert names": ("Monitoring/DriftMonitor.swift", declared("namedFeatures")),
     "sources in a status message": ("Wire/PublicationEncoder.swift", declared("sourcesPerMessage")),
     "time between two status messages": (OUTPUT, declared("sourcesInterval")),
 }
-#: Of the control and the reliable socket.
+#: Of the control and the reliable socket. What a client or publisher is to do is no figure of the daemon's.
 LIMITS |= {
-    "frame to the control socket": 64.0 * 1024,
-    "messages of an answer": 512.0,
-    "bytes of an answer": 4.0 * 2**20,
-    "prefixes of a request": 16.0,
-    "prefix": 200.0,
-    "clients of the control socket in 30 s": 16.0,
+    "frame to the control socket": (CONTROL, declared("frameBytes")),
+    "messages of an answer": (REQUESTS, declared("maximumMessages")),
+    "bytes of an answer": (REQUESTS, declared("maximumBytes")),
+    "prefixes of a request": (REQUESTS, declared("maximumPrefixes")),
+    "prefix": (WIRE, declared("topicBytes")),
+    "clients of the control socket in 30 s": (CONTROL, declared("maximumClients")),
     "requests outstanding, each client": 1.0,
     "time until a client asks again": 5.0,
     "messages beyond the acknowledged number": 20_000.0,
-    "bytes beyond the acknowledged number": 64.0 * 2**20,
+    "bytes beyond the acknowledged number": (LANES, declared("windowBytes")),
     "time from a commit to its acknowledgements": 0.020,
     "time until a reliable publisher greets again": 3.0,
-    "stored messages": 1e6,
-    "age of a stored message": 30 * 86_400.0,
-    "outputs that wait for the journal": 10_000.0,
-    "owner, token of feedback": 128.0,
-    "reason of feedback": 400.0,
-    "detail of an answer": 400.0,
-    "retry_after_s": 1e9,
+    "stored messages": (JOURNAL, declared("outboxMessages")),
+    "age of a stored message": (JOURNAL, r"outboxAge = Duration\.seconds\((\d+ \* [\d_]+)\)"),
+    "outputs that wait for the journal": (DELIVERY, declared("maximumWaiting")),
+    "owner, token of feedback": (FEEDBACK, declared("maximumOwnerBytes")),
+    "reason of feedback": (FEEDBACK, declared("maximumReasonBytes")),
+    "detail of an answer": ("Events/Reason.swift", declared("maximumDetailBytes")),
+    "retry_after_s": ("Wire/FeedbackReader.swift", r"\$0 < (1e9)"),
 }
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -197,8 +203,8 @@ PROSE: list[tuple[str, tuple[str, str]]] = [
     (r"up to (\d+) drifted features", ("Monitoring/DriftMonitor.swift", declared("namedFeatures"))),
     (r"a reason each (\d+ s)", ("Daemon/Serve/Account.swift", declared("interval"))),
     (r"sent for up to ([\d,]+) ms", (OUTPUT, r"linger: \.milliseconds\(([\d_]+)\)")),
-    (r"queue of ([\d,]+) messages for each", (SERVE, declared("eventsHighWaterMark"))),
-    (r"up to (\d+) × `limits.frame_bytes`", (SERVE, r"maximumFrameSize\((\d+) \* limits\.frameBytes\)")),
+    (r"queue of ([\d,]+) messages for each", (INGEST, declared("eventsHighWaterMark"))),
+    (r"up to (\d+) × `limits.frame_bytes`", (INGEST, r"maximumFrameSize\((\d+) \* limits\.frameBytes\)")),
     (r"std\(baseline\) \+ 1e-(\d+)", ("Detection/Detectors/MeanShiftDetector.swift", r"epsilon = 1e-(\d+)")),
     (r"above (\d) `high`", (DRIFT, r"score > (\d) \{ return \.high")),
     (r"above (\d) `medium`", (DRIFT, r"score > (\d) \{ return \.medium")),

@@ -89,7 +89,7 @@ class Watch:
             self.alerts.setdefault(event["data"]["monitor"], collections.Counter())[what] += 1
             urgent = RED if event["data"]["severity"] == "high" else YELLOW
             self.printer.line(alert_line(event), GREEN if what == "resolved" else urgent)
-        elif event["type"].startswith("tidemark.decision."):
+        elif event["type"] == "tidemark.decision.retrain.issued.v1":
             self.decisions += 1
             self.printer.line(decision_line(event), CYAN)
 

@@ -111,7 +111,7 @@ class Answers:
         self.counts[event["type"], event["subject"]] += 1
         if event["type"].startswith("tidemark.alert."):
             self.alerts.append(event)
-        elif event["type"].startswith("tidemark.decision."):
+        elif event["type"] == "tidemark.decision.retrain.issued.v1":
             self.decisions.append(event)
         return event
 

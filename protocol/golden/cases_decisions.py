@@ -14,7 +14,6 @@ ISSUED = nanoseconds("2026-03-03T01:00:00Z")
 SECOND = 1_000_000_000
 #: The requests of an orchestrator that began a minute after midnight.
 REQUESTS = str(TIME - 7_140 * SECOND)
-LATER = "rt-266ef95ed93b6a41f844e21059f1e7c1a1112e98"
 
 
 def cases() -> list[Case]:
@@ -89,7 +88,6 @@ def changes() -> list[Case]:
     def timer(after_s: int) -> str:
         return f"timer:{ISSUED + after_s * SECOND}"
 
-    superseded = {"owner": None, "superseded_by": LATER, "final": True}
     return [
         out("acked", "Somebody has claimed it.", change("acked", 2, 3, "1"), seq=6, prev=5),
         out("started", "The retraining runs.", change("started", 3, 95, "2"), seq=7, prev=6),
@@ -132,14 +130,14 @@ def changes() -> list[Case]:
         out(
             "expired",
             "Nobody claimed it.",
-            recorded("decision.retrain.expired", timer(86_400)),
+            change("expired", 2, 86_400, timer(86_400), owner=None, final=True),
             seq=8,
             prev=5,
         ),
         out(
             "superseded",
             "A newer decision on the same model, which follows.",
-            change("superseded", 2, 604_800, timer(604_800), **superseded),
+            recorded("decision.retrain.superseded", timer(604_800)),
             seq=8,
             prev=5,
         ),

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Frames that a recording repeats, by their place: the recorder looks a frame's place up, the reader a
 /// place's frame. Both enter the same frames in the same order.
 ///
@@ -11,6 +13,8 @@ struct FrameDictionary: ~Copyable {
   /// Open addressing over entries: place + 1, 0 where there is none. At most half full.
   private var slots = [UInt16](repeating: 0, count: slotCount)
   private var hashes: [Int] = []
+  /// Where the last topic and the last descriptor were found, which the next often repeat; -1 for nowhere.
+  private var latest = (topic: -1, descriptor: -1)
   /// A frame found no room since the last ``removeAll()``.
   private(set) var hasOverflowed = false
 
@@ -33,6 +37,7 @@ struct FrameDictionary: ~Copyable {
     hashes.removeAll(keepingCapacity: true)
     for slot in slots.indices { slots[slot] = 0 }
     hasOverflowed = false
+    latest = (-1, -1)
   }
 
   /// The frame at a place; nil when there is none.
@@ -57,8 +62,26 @@ struct FrameDictionary: ~Copyable {
     case refused
   }
 
-  /// Looks a frame up, and enters it when it is new and there is room. Cost: one hash of the frame.
-  mutating func place(of frame: UnsafeRawBufferPointer) -> Outcome {
+  /// What may repeat: a message's first frame and its third.
+  enum Role { case topic, descriptor }
+
+  /// Looks a frame up, and enters it when it is new and there is room. Cost: a comparison with the last one of
+  /// its role, and one hash of the frame when it is another.
+  mutating func place(of frame: UnsafeRawBufferPointer, as role: Role) -> Outcome {
+    let known = role == .topic ? latest.topic : latest.descriptor
+    if known >= 0, !frame.isEmpty, isSame(frame, as: known) { return .found(known) }
+    let outcome = place(of: frame)
+    let found =
+      switch outcome {
+      case .found(let place): place
+      case .entered: count - 1
+      case .refused: -1
+      }
+    if role == .topic { latest.topic = found } else { latest.descriptor = found }
+    return outcome
+  }
+
+  private mutating func place(of frame: UnsafeRawBufferPointer) -> Outcome {
     guard !frame.isEmpty, frame.count <= RecordingFormat.dictionaryFrameBytes else { return .refused }
     // Seeded in each process, so that no peer can aim collisions.
     var hasher = Hasher()
@@ -67,7 +90,7 @@ struct FrameDictionary: ~Copyable {
     var slot = hash & (Self.slotCount - 1)
     while slots[slot] != 0 {
       let place = Int(slots[slot]) - 1
-      if hashes[place] == hash, self.frame(at: UInt64(place))!.elementsEqual(frame) { return .found(place) }
+      if hashes[place] == hash, isSame(frame, as: place) { return .found(place) }
       slot = (slot + 1) & (Self.slotCount - 1)
     }
     guard hasRoom(for: frame) else {
@@ -78,6 +101,12 @@ struct FrameDictionary: ~Copyable {
     hashes.append(hash)
     slots[slot] = UInt16(count)
     return .entered
+  }
+
+  private func isSame(_ frame: UnsafeRawBufferPointer, as place: Int) -> Bool {
+    let start = place == 0 ? 0 : ends[place - 1]
+    return ends[place] - start == frame.count
+      && memcmp(arena.baseAddress! + start, frame.baseAddress!, frame.count) == 0
   }
 
   /// Enters a frame that the recorder entered. Returns whether it may have: false for one that no recorder

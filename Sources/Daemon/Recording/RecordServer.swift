@@ -9,7 +9,11 @@ extension Recorder {
     // A limit on the size of files is to be an error of write(2), as a full disk is.
     signal(SIGXFSZ, SIG_IGN)
     do throws(RecordingProblem) {
-      return try Recorder(path: path, name: configuration.name, start: ServeClock().now)
+      return try Recorder(path: path, name: configuration.name, start: ServeClock().now) { failure in
+        let why =
+          failure.map { String(cString: systemText($0)) } ?? "the disk is too slow, or a message too large"
+        log.warning("\(path) lacks messages from here on: \(why)")
+      }
     } catch {
       log.error("\(path) \(error)")
       return nil

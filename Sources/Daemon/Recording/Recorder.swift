@@ -27,9 +27,12 @@ package struct Recorder: ~Copyable {
   /// Makes the file, readable by its owner alone; an existing one is left as it is.
   ///
   /// - Throws: `system` with errno.
-  init(path: String, name: SourceName, start: Timestamp) throws(RecordingProblem) {
-    self.init(
-      try RecordingFile(path: path, header: RecordingFileHeader(start: start, name: name.text)), start: start)
+  init(
+    path: String, name: SourceName, start: Timestamp,
+    onFirstLoss: @escaping @Sendable (Int32?) -> Void = { _ in }
+  ) throws(RecordingProblem) {
+    let header = RecordingFileHeader(start: start, name: name.text)
+    self.init(try RecordingFile(path: path, header: header, onFirstLoss: onFirstLoss), start: start)
   }
 
   init(_ file: RecordingFile, start: Timestamp) {
@@ -80,7 +83,7 @@ package struct Recorder: ~Copyable {
     begin(lane.rawValue, UInt8(frames.count), at: arrival)
     // What repeats: topics, and descriptors, which only framed messages have.
     for (index, frame) in frames.enumerated() {
-      append(frame, mayRepeat: index == 0 || index == 2)
+      append(frame, index == 0 ? .topic : index == 2 ? .descriptor : nil)
     }
     endMessage(at: arrival)
   }
@@ -141,10 +144,10 @@ package struct Recorder: ~Copyable {
     if block.count >= RecordingFormat.blockBytes { seal(at: time) }
   }
 
-  private mutating func append(_ frame: UnsafeRawBufferPointer, mayRepeat: Bool) {
+  private mutating func append(_ frame: UnsafeRawBufferPointer, _ role: FrameDictionary.Role?) {
     var form = RecordingFormat.FrameForm.bytes
-    if mayRepeat {
-      switch dictionary.place(of: frame) {
+    if let role {
+      switch dictionary.place(of: frame, as: role) {
       case .found(let place):
         return appendNumber(UInt64(place) << 2 | RecordingFormat.FrameForm.reference.rawValue)
       case .entered: form = .entry

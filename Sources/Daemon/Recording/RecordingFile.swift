@@ -43,6 +43,8 @@ final class RecordingFile: Sendable {
     var isClosed = false
     /// The file cannot be mended after a failed write, so nothing more goes in.
     var isAbandoned = false
+    /// The first loss has been told.
+    var isLossTold = false
     var account = Account()
   }
 
@@ -50,18 +52,27 @@ final class RecordingFile: Sendable {
   private let work = DispatchSemaphore(value: 0)
   private let done = DispatchSemaphore(value: 0)
   private let thread = Mutex<SocketThread?>(nil)
+  private let onFirstLoss: @Sendable (Int32?) -> Void
 
   /// Makes a file that only its owner may read; one that is there already is left alone.
   ///
   /// - Throws: errno as `system`; EEXIST when there is something of that name.
-  convenience init(path: String, header: RecordingFileHeader) throws(RecordingProblem) {
+  convenience init(
+    path: String, header: RecordingFileHeader, onFirstLoss: @escaping @Sendable (Int32?) -> Void = { _ in }
+  ) throws(RecordingProblem) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .system(errno) }
-    try self.init(descriptor: descriptor, header: header)
+    try self.init(descriptor: descriptor, header: header, onFirstLoss: onFirstLoss)
   }
 
-  /// - Parameter descriptor: open for writing, owned from here on.
-  init(descriptor: Int32, header: RecordingFileHeader) throws(RecordingProblem) {
+  /// - Parameters:
+  ///   - descriptor: open for writing, owned from here on.
+  ///   - onFirstLoss: called once, by any thread, with errno; nil when the disk is only too slow.
+  init(
+    descriptor: Int32, header: RecordingFileHeader,
+    onFirstLoss: @escaping @Sendable (Int32?) -> Void = { _ in }
+  ) throws(RecordingProblem) {
+    self.onFirstLoss = onFirstLoss
     let bytes = header.bytes
     guard Self.write(bytes, to: descriptor) else {
       let code = errno
@@ -111,12 +122,23 @@ final class RecordingFile: Sendable {
       state.queue.append(block)
       return true
     }
-    if isTaken { work.signal() }
+    if isTaken { work.signal() } else { tellFirstLoss() }
     return isTaken
   }
 
   /// Counts messages that were never offered.
-  func countLost(_ messages: UInt64) { state.withLock { $0.account.lost += messages } }
+  func countLost(_ messages: UInt64) {
+    state.withLock { $0.account.lost += messages }
+    tellFirstLoss()
+  }
+
+  private func tellFirstLoss() {
+    let (isFirst, failure) = state.withLock { state in
+      defer { state.isLossTold = state.isLossTold || state.account.lost > 0 }
+      return (state.account.lost > 0 && !state.isLossTold, state.account.failure)
+    }
+    if isFirst { onFirstLoss(failure) }
+  }
 
   /// Writes out what waits, for at most a second; what is not written by then counts as lost.
   func finish() -> Account {
@@ -185,6 +207,7 @@ final class RecordingFile: Sendable {
       }
       if state.queue.isEmpty { state.isBroken = true }
     }
+    tellFirstLoss()
   }
 
   /// Nothing can be written any more: every block from here on is dropped.

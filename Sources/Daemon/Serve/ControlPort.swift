@@ -29,6 +29,8 @@ final class ControlExchange: Sendable {
   private struct State: Sendable {
     var requests: [Request] = []
     var answers: [(ControlTicket, FeedbackAnswer)] = []
+    /// What could not even be answered, not told yet.
+    var refused: [Reason: UInt64] = [:]
     var isStopped = false
   }
 
@@ -65,6 +67,19 @@ final class ControlExchange: Sendable {
     return state.withLock { state in
       defer { state.requests = [] }
       return state.requests
+    }
+  }
+
+  /// A message that cannot be answered; the account has it within a second.
+  func count(_ reason: Reason) {
+    state.withLock { $0.refused[reason, default: 0] &+= 1 }
+    asked.signal()
+  }
+
+  func takeRefused() -> [Reason: UInt64] {
+    state.withLock { state in
+      defer { state.refused = [:] }
+      return state.refused
     }
   }
 
@@ -158,7 +173,7 @@ struct ControlPort: ~Copyable {
     for _ in 0..<Self.requestsPerTurn {
       switch try socket.receive(into: &message) {
       case .nothing: return
-      case .tooManyFrames: continue
+      case .tooManyFrames: exchange.count(.malformed)
       case .message: try takeRequest()
       }
     }
@@ -184,16 +199,16 @@ struct ControlPort: ~Copyable {
 
   /// Bytes that are no request are answered when it can be told what they were to be.
   private func refuse(_ remark: Remark, _ frames: Frames, to peer: [UInt8]) throws(ZeroMQError) {
-    guard let address = ControlRequest.address(of: frames) else { return }
-    switch FramedHeader.Kind(rawValue: address.kind) {
+    guard let address = ControlRequest.address(of: frames) else { return exchange.count(remark.reason) }
+    switch address.kind {
     case .fetch, .snapshot:
       var end = standing(.malformed)
       end.detail = remark.detail
-      try send(end, isSnapshot: address.kind == FramedHeader.Kind.snapshot.rawValue, address.number, to: peer)
+      try send(end, isSnapshot: address.kind == .snapshot, address.number, to: peer)
     default:
       try refuse(
         .init(.malformed, remark.description),
-        ControlTicket(peer: peer, epoch: max(1, address.epoch), number: address.number))
+        ControlTicket(peer: peer, epoch: address.epoch, number: address.number))
     }
   }
 

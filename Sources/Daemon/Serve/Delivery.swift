@@ -25,12 +25,6 @@ struct Delivery: ~Copyable {
     case answer(ControlTicket, FeedbackAnswer)
   }
 
-  /// The way that an event came.
-  enum Lane {
-    case lossy
-    case reliable(peer: [UInt8])
-  }
-
   private(set) var engine: MonitoringEngine
   private var outbox: Outbox
   private let checkpoints: CheckpointPolicy
@@ -61,25 +55,28 @@ struct Delivery: ~Copyable {
     var isUrgent: Bool { !messages.isEmpty || !answers.isEmpty }
   }
 
-  /// - Parameter journal: what was recovered; nil without a journal.
-  /// - Throws: records that are not of this build.
+  /// Outputs that wait for a commit: at about 2 KiB each 20 MiB. With so many, deciding pauses until one ends;
+  /// what one jump of time brings comes on top, at most three a model.
+  static let maximumWaiting = 10_000
+
+  /// - Parameters:
+  ///   - engine: new, or as the journal gave it back.
+  ///   - journal: what was recovered; nil without a journal.
   init(
-    _ settings: EngineSettings, name: SourceName, checkpoints: CheckpointPolicy, journal: RecoveredJournal?,
+    _ engine: MonitoringEngine, name: SourceName, checkpoints: CheckpointPolicy, journal: RecoveredJournal?,
     now: Timestamp
-  ) throws(StateError) {
+  ) {
+    self.engine = engine
+    self.engine.tracksChanges = journal != nil
     self.checkpoints = checkpoints
     lanes = ReliableLanes(name: name, window: 2 * checkpoints.events)
     hasJournal = journal != nil
     health = JournalHealth(isOn: journal != nil, since: now)
     if let journal {
-      engine = try MonitoringEngine(
-        settings: settings,
-        restoring: journal.states)
       outbox = Outbox(
         name: name, epoch: journal.epoch, last: journal.lastNumber, lastOfTopic: journal.lastOfTopic)
       published = journal.lastNumber
     } else {
-      engine = MonitoringEngine(settings: settings)
       // Without a journal, a numbering begins with its process.
       outbox = Outbox(name: name, epoch: UInt64(clamping: now.nanoseconds))
       published = 0
@@ -94,19 +91,23 @@ struct Delivery: ~Copyable {
     set { engine.reportsAssessments = newValue }
   }
 
-  mutating func take(_ event: Event, from lane: Lane = .lossy, at now: Timestamp) {
+  /// Takes an event of a lossy lane.
+  mutating func take(_ event: borrowing Event, at now: Timestamp) {
     if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
-    switch lane {
-    case .lossy: engine.handle(event, at: now, into: &effects)
-    case .reliable(let peer):
-      let source = event.header.source
-      let before = engine.position(of: source)
-      engine.handle(event, at: now, isReliable: true, into: &effects)
-      lanes.note(
-        event, from: peer, before: before, after: engine.position(of: source), refusal: Self.refusal(effects),
-        at: now)
-      actions += lanes.takeReplies().map { .reply(peer: $0.peer, frames: $0.frames) }
-    }
+    engine.handle(event, at: now, into: &effects)
+    if !effects.isEmpty { perform(isOfSign: event.body.isSign, at: now) }
+  }
+
+  /// Takes an event of the lossless lane.
+  mutating func take(_ event: Event, fromPeer peer: [UInt8], at now: Timestamp) {
+    effects.removeAll(keepingCapacity: true)
+    let source = event.header.source
+    let before = engine.position(of: source)
+    engine.handle(event, at: now, isReliable: true, into: &effects)
+    lanes.note(
+      event, from: peer, before: before, after: engine.position(of: source), refusal: Self.refusal(effects),
+      at: now)
+    actions += lanes.takeReplies().map { .reply(peer: $0.peer, frames: $0.frames) }
     if !effects.isEmpty { perform(isOfSign: event.body.isSign, at: now) }
   }
 
@@ -173,13 +174,8 @@ struct Delivery: ~Copyable {
       return
     }
     gathering.messages.append((message, publication.output))
+    if gathering.messages.count >= Self.maximumWaiting { engine.isHeld = true }
     if let record = DecisionRecord(publication) { gathering.decisions.append(record) }
-  }
-
-  /// Whether a journal is to be told of changes.
-  var tracksChanges: Bool {
-    get { engine.tracksChanges }
-    set { engine.tracksChanges = newValue }
   }
 
   /// Whether a transaction is under way.
@@ -246,7 +242,8 @@ struct Delivery: ~Copyable {
   mutating func committed(at now: Timestamp) {
     guard let batch = underWay else { return }
     underWay = nil
-    if health.committed(at: now) { engine.isHeld = false }
+    health.committed(at: now)
+    engine.isHeld = gathering.messages.count >= Self.maximumWaiting
     for (message, output) in batch.messages {
       published = message.number
       actions.append(.send(message, output))

@@ -32,13 +32,10 @@ struct JournalHealth {
   /// The word of the status.
   var state: String { !isOn ? "off" : isFailing ? "failing" : "ok" }
 
-  /// Returns whether it was failing before.
-  mutating func committed(at now: Timestamp) -> Bool {
+  mutating func committed(at now: Timestamp) {
     commits += 1
     lastCommit = now
-    guard isFailing else { return false }
-    (isFailing, detail, since) = (false, nil, now)
-    return true
+    if isFailing { (isFailing, detail, since) = (false, nil, now) }
   }
 
   mutating func failed(_ words: String, at now: Timestamp) {

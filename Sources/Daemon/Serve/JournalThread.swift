@@ -18,6 +18,8 @@ final class JournalThread: Sendable {
     var outcome: Outcome?
     var isStopped = false
     var bytes: Int64 = 0
+    /// Samples that lost their resolution early, not told yet.
+    var thinned: UInt64 = 0
   }
 
   /// How often old history is rolled up and old messages go.
@@ -48,6 +50,14 @@ final class JournalThread: Sendable {
 
   /// Bytes on disk, as of the last commit.
   var bytes: Int64 { state.withLock { $0.bytes } }
+
+  /// Samples that lost their resolution before their time, since the last call.
+  func takeThinned() -> UInt64 {
+    state.withLock { state in
+      defer { state.thinned = 0 }
+      return state.thinned
+    }
+  }
 
   /// - Precondition: the outcome of the one before it was taken.
   func submit(_ transaction: JournalTransaction) {
@@ -111,6 +121,10 @@ final class JournalThread: Sendable {
   private func maintain(_ now: Timestamp, _ onTrouble: (String) -> Void) -> Timestamp {
     do throws(JournalError) {
       let done = try database.maintain(at: now)
+      if done.thinned > 0 { state.withLock { $0.thinned += UInt64(done.thinned) } }
+      if done.forgotten > 0 {
+        onTrouble("\(done.forgotten) messages of what is still open were too many to keep")
+      }
       return now.advanced(by: done.isMoreLeft ? .milliseconds(100) : Self.maintenanceInterval)
     } catch {
       onTrouble(error.description)

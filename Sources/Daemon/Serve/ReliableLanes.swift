@@ -59,20 +59,14 @@ struct ReliableLanes {
       if let refusal { reply(peer, encoder.refusal(refusal, sequence, expected: nil, at: now)) }
       return
     }
-    // What the journal gave back is durable; what a hello skips was given up by its sender.
-    var lane =
-      lanes[source] ?? Lane(peer: peer, durable: event.body.isSign ? after : before ?? Self.start(after))
+    // What the journal gave back is durable. What a hello skips is not before the next checkpoint, so that a
+    // publisher sees that the daemon has lost what it knew, baselines among it.
+    var lane = lanes[source] ?? Lane(peer: peer, durable: before ?? Self.start(after))
     defer { lanes[source] = lane }
     lane.peer = peer
     if lane.durable.epoch != after.epoch { lane.durable = Self.start(after) }
     if event.body.isSign {
       lane.asked = nil
-      // Nothing before `first` will come, and it is not known to any state that could be lost.
-      if let first = (event.body.head?.first), refusal == nil, sequence.epoch == after.epoch,
-        after.number == first - min(first, 1)
-      {
-        lane.durable = after
-      }
       // Nobody waits for an answer to a bye.
       if case .head = event.body { acknowledge(source, lane, at: now) }
       return
@@ -138,13 +132,4 @@ struct ReliableLanes {
   }
 
   private mutating func reply(_ peer: [UInt8], _ frames: [[UInt8]]) { replies.append((peer, frames)) }
-}
-
-extension EventBody {
-  fileprivate var head: Head? {
-    switch self {
-    case .head(let head), .bye(let head): head
-    default: nil
-    }
-  }
 }

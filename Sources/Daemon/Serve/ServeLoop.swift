@@ -27,6 +27,8 @@ struct ServeLoop: ~Copyable {
   /// What the loop is made of besides its sockets.
   struct Parts {
     var configuration: Configuration
+    var engine: MonitoringEngine
+    /// Nil without a journal.
     var recovered: RecoveredJournal?
     /// Nil without a journal.
     var journal: JournalThread?
@@ -57,13 +59,15 @@ struct ServeLoop: ~Copyable {
 
   /// Makes and binds the sockets, on the thread that will run the loop.
   ///
-  /// - Throws: `ServeFailure` when a socket cannot be bound or the journal's records are of another build.
+  /// - Throws: when a socket cannot be bound.
   init(
     _ parts: Parts, context: borrowing Context, recorder: consuming Recorder?
   ) throws(ServeFailure) {
     let configuration = parts.configuration
     let now = parts.clock.now
-    let delivery = try Self.delivery(configuration, parts.recovered, now)
+    let delivery = Delivery(
+      parts.engine, name: configuration.name, checkpoints: configuration.checkpoints,
+      journal: parts.recovered, now: now)
     var poller = Poller()
     // Outputs first: whoever waits for the ingest address can rely on the other one.
     let durable = SequenceNumber(epoch: delivery.epoch, number: delivery.published)
@@ -86,18 +90,7 @@ struct ServeLoop: ~Copyable {
     self.output = output
     self.ports = ports
     self.delivery = delivery
-    self.delivery.tracksChanges = parts.journal != nil
     self.recorder = recorder
-  }
-
-  private static func delivery(
-    _ configuration: Configuration, _ recovered: RecoveredJournal?, _ now: Timestamp
-  ) throws(ServeFailure) -> Delivery {
-    do throws(StateError) {
-      return try Delivery(
-        configuration.engine, name: configuration.name, checkpoints: configuration.checkpoints,
-        journal: recovered, now: now)
-    } catch { throw .state(error) }
   }
 
   /// The sockets of `configuration`, as bound.
@@ -167,17 +160,20 @@ struct ServeLoop: ~Copyable {
       guard receipt != .nothing else { return }
       let now = clock.now
       recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
-      let peer = way == .reliable ? ports.peer : nil
       do throws(Remark) {
         let event = try decode(receipt, way)
         if event.body.isSign { account.countHead() } else { account.countReceived() }
-        delivery.take(event, from: peer.map { .reliable(peer: $0) } ?? .lossy, at: now)
+        if way == .reliable {
+          delivery.take(event, fromPeer: ports.peer, at: now)
+        } else {
+          delivery.take(event, at: now)
+        }
       } catch {
         account.countReceived()
         account.enter(error, at: now)
-        if let peer { delivery.refuse(error, from: peer, at: now) }
+        if way == .reliable { delivery.refuse(error, from: ports.peer, at: now) }
       }
-      try perform(at: now)
+      if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
       if stop.isRequested || now >= end! { return }
     }
@@ -192,6 +188,10 @@ struct ServeLoop: ~Copyable {
 
   private mutating func takeFeedback() {
     guard let exchange, let askedSlot, poller.isReadable(askedSlot) else { return }
+    for (reason, count) in exchange.takeRefused() {
+      // They are no events of any source: the reason alone counts.
+      account.enter(Remark(reason, count: count), isOfSign: true, at: clock.now)
+    }
     for request in exchange.takeRequests() {
       let now = clock.now
       recorder?.record(request.frames, lane: .control, at: now)
@@ -201,7 +201,6 @@ struct ServeLoop: ~Copyable {
 
   /// Does what is to be done, in its order.
   private mutating func perform(at now: Timestamp) throws(ZeroMQError) {
-    guard delivery.hasActions else { return }
     for action in delivery.takeActions() {
       switch action {
       case .account(let remark, let isOfSign): account.enter(remark, isOfSign: isOfSign, at: now)
@@ -220,6 +219,9 @@ struct ServeLoop: ~Copyable {
   // MARK: Journal
 
   private mutating func takeOutcome(at now: Timestamp) {
+    if let thinned = journal?.takeThinned(), thinned > 0 {
+      account.enter(Remark(.historyThinned, count: thinned), at: now)
+    }
     guard let journal, let finishedSlot, poller.isReadable(finishedSlot) else { return }
     take(journal.takeOutcome(), at: now)
   }

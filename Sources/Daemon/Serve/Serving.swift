@@ -1,3 +1,4 @@
+import Engine
 import Events
 import Journal
 import Logging
@@ -24,7 +25,9 @@ struct Serving: Sendable {
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
-        configuration: configuration, recovered: kept?.recovered,
+        configuration: configuration,
+        engine: kept?.engine ?? MonitoringEngine(settings: configuration.engine),
+        recovered: kept?.recovered,
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
@@ -36,6 +39,7 @@ struct Serving: Sendable {
   private struct Kept {
     var database: JournalDatabase
     var recovered: RecoveredJournal
+    var engine: MonitoringEngine
   }
 
   private func openJournal(_ clock: ServeClock) throws(ServeFailure) -> Kept? {
@@ -43,9 +47,15 @@ struct Serving: Sendable {
       log.notice("no journal: a restart forgets everything; state: DIRECTORY in the configuration keeps it")
       return nil
     }
+    var engine = MonitoringEngine(settings: configuration.engine)
     do throws(JournalError) {
       let (database, recovered) = try JournalDatabase.open(
-        settings, name: configuration.name.text, now: clock.now)
+        settings, name: configuration.name.text, now: clock.now
+      ) { (recovered) throws(JournalError) in
+        do throws(StateError) {
+          engine = try MonitoringEngine(settings: configuration.engine, restoring: recovered.states)
+        } catch { throw .corrupt("state: \(error)") }
+      }
       for note in recovered.notes { log.warning("\(note)") }
       log.notice(
         "journal",
@@ -55,7 +65,7 @@ struct Serving: Sendable {
           "records": .stringConvertible(recovered.states.count),
           "bytes": .stringConvertible(database.size),
         ])
-      return Kept(database: database, recovered: recovered)
+      return Kept(database: database, recovered: recovered, engine: engine)
     } catch { throw .journal(error) }
   }
 
@@ -100,7 +110,6 @@ struct Serving: Sendable {
 enum ServeFailure: Error, CustomStringConvertible {
   case socket(ZeroMQError)
   case journal(JournalError)
-  case state(StateError)
 
   static func ofSockets<Made: ~Copyable>(
     _ body: () throws(ZeroMQError) -> Made
@@ -112,7 +121,7 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): Server.status(of: error)
     case .journal(.locked): .unavailable
-    case .journal, .state: .system
+    case .journal: .system
     }
   }
 
@@ -120,7 +129,6 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): error.description
     case .journal(let error): error.description
-    case .state(let error): "the journal holds state that is not of this build: \(error)"
     }
   }
 }

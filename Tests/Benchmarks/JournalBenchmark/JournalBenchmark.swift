@@ -9,7 +9,14 @@ import Journal
 ///
 /// DIR must not exist; it is made and left, for looking at.
 @main struct JournalBenchmark {
-  static func main() throws {
+  static func main() {
+    do { try run() } catch {
+      print("journal-benchmark: \(error)")
+      exit(1)
+    }
+  }
+
+  private static func run() throws {
     let arguments = CommandLine.arguments
     guard arguments.count >= 3 else { throw Misuse() }
     guard !FileManager.default.fileExists(atPath: arguments[2]) else { throw Misuse() }
@@ -86,7 +93,26 @@ import Journal
           "\(durability.rawValue): \(Int(Double(count) / (spent / .seconds(1)))) \(word)/s in commits of \(size)"
         )
       }
+      try fetch(settings.directory, through: number)
     }
+  }
+
+  /// Reads everything back as clients do, and looks for what is not there.
+  static func fetch(_ directory: String, through number: UInt64) throws {
+    let reader = try JournalReader(directory: directory)
+    let nothing = try clock.measure {
+      _ = try reader.fetch(FetchRequest(epoch: nil, from: 1, prefixes: [Array("x/".utf8)]))
+    }
+    var request = FetchRequest(epoch: nil, from: 1)
+    var fetched = 0
+    let all = try clock.measure {
+      while request.from <= number {
+        let answer = try reader.fetch(request)
+        fetched += answer.messages.count
+        request.from = answer.next
+      }
+    }
+    print("\(fetched) messages fetched in \(all); a look at up to 100,000 without a match: \(nothing)")
   }
 
   static func measurements(_ count: Int, at time: Timestamp) -> [MetricsSample] {
@@ -142,9 +168,11 @@ import Journal
       return found.count == wanted.count && found.minimum == wanted.minimum && found.maximum == wanted.maximum
         && abs(found.mean - wanted.mean) < 1e-9 * abs(wanted.mean)
     }
-    print(
-      "totals of \(stored.count) models \(isExact ? "agree" : "DIFFER"); read in \(read), one model in \(one)"
-    )
+    print("totals of \(stored.count) models, read in \(read); one model in \(one)")
+    guard isExact, stored.count == 500 else {
+      throw Failure(description: "the totals differ from a plain sum")
+    }
+    guard largest < Int64(64) << 20 else { throw Failure(description: "the files are larger than 64 MiB") }
   }
 
   /// Sums, not the journal's own merging: the mean holds the sum.
@@ -157,6 +185,10 @@ import Journal
     sum.mean += summary.mean * Double(summary.count)
     total = sum
   }
+}
+
+struct Failure: Error, CustomStringConvertible {
+  let description: String
 }
 
 struct Misuse: Error, CustomStringConvertible {

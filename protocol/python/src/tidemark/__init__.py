@@ -1,4 +1,5 @@
-"""The Python client of Tidemark: `Publisher` tells how models do, `Subscriber` hears alerts and decisions.
+"""The Python client of Tidemark: `Publisher` tells how models do, `Subscriber` hears alerts and decisions,
+`Orchestrator` acts on decisions and reports what became of them.
 
 `tidemark.wire` has the framed protocol as pure functions, `Reader` what a subscriber makes of frames, without sockets.
 """
@@ -7,20 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ClosedError, ForkError, TidemarkError, WireError
+from .control import Control, Fetched, Granted, Refused
+from .cursors import Cursor, FileCursor, Position
+from .errors import ClosedError, ForkError, StateError, TidemarkError, UnansweredError, WireError
 from .events import (
     Alert,
     Assessment,
     Decision,
+    DecisionChange,
     Ended,
     Event,
     Gap,
     Item,
+    JournalReport,
     Restart,
     SourceAccount,
     SourcesReport,
     Stale,
+    Unanswered,
 )  # fmt: skip
+from .lane import Refusal
+from .orchestrator import Failed, Orchestrator
 from .publisher import Publisher
 from .reader import Reader
 from .subscriber import Subscriber
@@ -31,9 +39,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Decision", "Ended", "Event", "ForkError", "Gap", "Item",
-    "Publisher", "Reader", "Restart", "SourceAccount", "SourcesReport", "Stale", "Subscriber", "TidemarkError",
-    "WireError",
+    "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Control", "Cursor", "Decision", "DecisionChange",
+    "Ended", "Event", "Failed", "Fetched", "FileCursor", "ForkError", "Gap", "Granted", "Item", "JournalReport",
+    "Orchestrator", "Position", "Publisher", "Reader", "Refusal", "Refused", "Restart", "SourceAccount", "SourcesReport",
+    "Stale", "StateError", "Subscriber", "TidemarkError", "Unanswered", "UnansweredError", "WireError",
 ]  # fmt: skip
 
 

@@ -26,3 +26,11 @@ class ClosedError(TidemarkError, RuntimeError):
 
 class ForkError(TidemarkError, RuntimeError):
     """A publisher or subscriber was used in another process than the one that made it."""
+
+
+class StateError(TidemarkError, RuntimeError):
+    """A file that keeps a cursor, a ring or attempts is damaged, or in use by another process."""
+
+
+class UnansweredError(TidemarkError, RuntimeError):
+    """The control socket did not answer in time. What was asked may have been done all the same."""

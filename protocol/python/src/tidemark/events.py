@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
-from . import wire
-from .errors import WireError
-from .times import parse_rfc3339, to_datetime
+from .times import to_datetime
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,13 @@ class Alert(Event):
 
 @dataclass(frozen=True)
 class Decision(Event):
-    """A decision to retrain. Remember `decision_id`, act on each once, and never when `dry_run` is true."""
+    """A decision to retrain, as it is issued. Act on each attempt once, and never when `dry_run` is true.
+
+    `attempt` counts from 1 and `attempt_id` names it: the key by which a retraining is idempotent. A decision that
+    nobody claims is sent again under the same `id`, until it is `expires_after` old by the daemon's clock. `coverage`
+    is how much of what was sent the daemon has seen, 0 to 1; `data_window` what it looked at, from and to, in model
+    time. What an older daemon does not say is None.
+    """
 
     decision_id: str
     issued_at_ns: int
@@ -81,10 +85,53 @@ class Decision(Event):
     severity_score: float
     episodes: tuple[str, ...]
     dry_run: bool
+    attempt: Optional[int]
+    attempt_id: Optional[str]
+    rev: Optional[int]
+    state: Optional[str]
+    expires_after: Optional[dt.timedelta]
+    coverage: Optional[float]
+    data_window_ns: Optional[tuple[int, int]]
 
     @property
     def issued_at(self) -> dt.datetime:
         return to_datetime(self.issued_at_ns)
+
+    @property
+    def data_window(self) -> Optional[tuple[dt.datetime, dt.datetime]]:
+        if self.data_window_ns is None:
+            return None
+        start, end = self.data_window_ns
+        return to_datetime(start), to_datetime(end)
+
+
+@dataclass(frozen=True)
+class DecisionChange(Event):
+    """What became of a decision: acked, started, succeeded, verified, failed, rejected, expired, superseded, cancelled.
+
+    Apply it only when `rev` is above what you know of `decision_id`. `final` says that the decision is over; where it
+    is False after `failed` or `rejected`, another attempt is issued at `retry_at`, or at once.
+    """
+
+    decision_id: str
+    attempt: int
+    attempt_id: str
+    rev: int
+    state: str
+    at_ns: int
+    owner: Optional[str]
+    reason: Optional[str]
+    superseded_by: Optional[str]
+    final: bool
+    retry_at_ns: Optional[int]
+
+    @property
+    def at(self) -> dt.datetime:
+        return to_datetime(self.at_ns)
+
+    @property
+    def retry_at(self) -> Optional[dt.datetime]:
+        return None if self.retry_at_ns is None else to_datetime(self.retry_at_ns)
 
 
 @dataclass(frozen=True)
@@ -134,6 +181,8 @@ class SourceAccount:
     state: str
     last_heard_ns: Optional[int]
     clock_offset_ms: Optional[float]
+    #: The refused by reason.
+    rejected_by: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -149,12 +198,31 @@ class SourcesReport(Event):
 
 
 @dataclass(frozen=True)
+class JournalReport(Event):
+    """How the daemon's journal does: `state` is ok, failing or off; while it is failing nothing is decided.
+
+    `outputs_waiting` are made and not stored, and so not sent; `size` is bytes on disk.
+    """
+
+    state: str
+    since_ns: int
+    detail: Optional[str]
+    outputs_waiting: int
+    commits: int
+    size: Optional[int]
+    last_commit_ns: Optional[int]
+
+
+@dataclass(frozen=True)
 class Gap:
     """Outputs of a daemon that did not arrive.
 
     Their numbers are from `first` to `last`. `missing` counts them: exactly where `exact` says so, else it is what is
-    certain, 1. `topic` is where they are missing, None where any topic may be meant; `tail` says that a head told of
-    them, and no later message.
+    certain: 1, or 0 where nobody can know whether there was anything. `topic` is where they are missing, None where
+    any topic may be meant; `tail` says that a head told of them, and no later message.
+
+    `reason` is `lost`; of a subscriber with `control=`, `truncated` (the daemon does not keep them any more, or keeps
+    nothing) or `epoch` (it has lost the numbering that they belong to).
     """
 
     source: str
@@ -165,11 +233,15 @@ class Gap:
     exact: bool
     tail: bool
     topic: Optional[str]
+    reason: str = "lost"
 
 
 @dataclass(frozen=True)
 class Restart:
-    """A daemon began a new numbering: it was started again, and has forgotten what was open before."""
+    """A daemon began a new numbering: it was started again without its journal, and has forgotten what was open.
+
+    The same epoch twice says that it went back within its numbering, as after a disk that was restored.
+    """
 
     source: str
     epoch: int
@@ -192,179 +264,12 @@ class Ended:
     source: str
 
 
-Item = Union[Event, Gap, Restart, Stale, Ended]
+@dataclass(frozen=True)
+class Unanswered:
+    """The control socket does not answer, and what it is to fill in is waited for. Told once, until it answers."""
+
+    endpoint: str
+    silent_s: float
 
 
-# CloudEvents objects to events.
-
-
-def parse(raw: Mapping[str, Any], topic: str, header: Optional[wire.Header] = None) -> Event:
-    """The event in a CloudEvents object. WireError (`malformed`) when it is none; unknown keys are ignored."""
-    reader = _Object(raw, "the event")
-    if not reader.text("specversion").startswith("1."):
-        raise WireError("unsupported_version", f"specversion {raw['specversion']!r}"[:200])
-    kind = reader.text("type")
-    common = {
-        "type": kind,
-        "id": reader.text("id"),
-        "source": reader.text("source"),
-        "model": reader.maybe("subject", reader.text),
-        "version": reader.maybe("modelversion", reader.text),
-        "time_ns": reader.maybe("time", reader.time),
-        "topic": topic,
-        "epoch": None if header is None else header.epoch,
-        "sequence": None if header is None else header.seq,
-        "replayed": header is not None and header.replayed,
-        "raw": raw,
-    }
-    make = _MAKERS.get(kind)
-    if make is None:
-        return Event(**common)
-    return make(common, _Object(reader.object("data"), "data"))
-
-
-class _Object:
-    """Reads typed keys of a JSON object; WireError where one is missing or of another type."""
-
-    def __init__(self, value: Mapping[str, Any], where: str) -> None:
-        self._value = value
-        self._where = where
-
-    def _fail(self, key: str, wanted: str) -> WireError:
-        return WireError("malformed", f"`{key}` of {self._where} is no {wanted}")
-
-    def maybe(self, key: str, read: Callable[[str], Any]) -> Any:
-        """None where the key is missing or null."""
-        return None if self._value.get(key) is None else read(key)
-
-    def text(self, key: str) -> str:
-        found = self._value.get(key)
-        if not isinstance(found, str) or not found:
-            raise self._fail(key, "text")
-        return found
-
-    def number(self, key: str) -> float:
-        found = self._value.get(key)
-        if isinstance(found, bool) or not isinstance(found, (int, float)):
-            raise self._fail(key, "number")
-        try:
-            return float(found)
-        except OverflowError:
-            raise self._fail(key, "number") from None
-
-    def integer(self, key: str) -> int:
-        found = self._value.get(key)
-        if type(found) is not int or found < 0:
-            raise self._fail(key, "count")
-        return found
-
-    def count(self, key: str) -> int:
-        """0 where it is missing: a later version may count more, an earlier one less."""
-        return 0 if self._value.get(key) is None else self.integer(key)
-
-    def decimal(self, key: str) -> int:
-        found = self.text(key)
-        if not (found.isascii() and found.isdigit() and len(found) <= 20):
-            raise self._fail(key, "decimal number")
-        return int(found)
-
-    def boolean(self, key: str) -> bool:
-        found = self._value.get(key)
-        if not isinstance(found, bool):
-            raise self._fail(key, "boolean")
-        return found
-
-    def time(self, key: str) -> int:
-        try:
-            found = parse_rfc3339(self.text(key))
-        except ValueError:
-            raise self._fail(key, "RFC 3339 time") from None
-        if abs(found) >= 1 << 63:
-            raise self._fail(key, "time between 1678 and 2261")
-        return found
-
-    def object(self, key: str) -> dict[str, Any]:
-        found = self._value.get(key)
-        if not isinstance(found, dict):
-            raise self._fail(key, "object")
-        return found
-
-    def objects(self, key: str) -> list[_Object]:
-        found = self._value.get(key)
-        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-            raise self._fail(key, "array of objects")
-        return [_Object(item, f"`{key}`") for item in found]
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        found = self._value.get(key)
-        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-            raise self._fail(key, "array of texts")
-        return tuple(found)
-
-
-def _alert(common: dict[str, Any], data: _Object) -> Event:
-    return Alert(
-        **common,
-        change=common["type"].split(".")[2],
-        alert_key=data.text("alert_key"),
-        episode_id=data.text("episode_id"),
-        rev=data.integer("rev"),
-        monitor=data.text("monitor"),
-        problem=data.text("type"),
-        state=data.text("state"),
-        severity=data.text("severity"),
-        opened_at_ns=data.time("opened_at"),
-        value=data.maybe("value", data.number),
-        threshold=data.maybe("threshold", data.number),
-        top_k=tuple((item.text("name"), item.maybe("drift_score", item.number)) for item in data.objects("top_k")),
-    )
-
-
-def _decision(common: dict[str, Any], data: _Object) -> Event:
-    return Decision(
-        **common,
-        decision_id=data.text("decision_id"),
-        issued_at_ns=data.time("issued_at"),
-        reason_codes=data.texts("reason_codes"),
-        trigger_reasons=data.texts("trigger_reasons"),
-        severity_score=data.number("severity_score"),
-        episodes=data.texts("episodes"),
-        dry_run=data.boolean("dry_run"),
-    )
-
-
-def _assessment(common: dict[str, Any], data: _Object) -> Event:
-    return Assessment(**common, about=common["type"].split(".")[2])
-
-
-def _sources(common: dict[str, Any], data: _Object) -> Event:
-    return SourcesReport(
-        **common,
-        part=data.integer("part"),
-        parts=data.integer("parts"),
-        since_ns=data.time("since"),
-        received=data.integer("received"),
-        rejected=data.integer("rejected"),
-        sources=tuple(_account(item) for item in data.objects("sources")),
-    )
-
-
-def _account(item: _Object) -> SourceAccount:
-    counts = ("received", "rejected", "lost", "duplicate", "stale", "late", "unsequenced", "restarts", "dropped")
-    return SourceAccount(
-        source=item.text("source"),
-        epoch=item.maybe("epoch", item.decimal),
-        sequence=item.maybe("sequence", item.decimal),
-        state=item.text("state"),
-        last_heard_ns=item.maybe("last_heard", item.time),
-        clock_offset_ms=item.maybe("clock_offset_ms", item.number),
-        **{name: item.count(name) for name in counts},
-    )
-
-
-_MAKERS: dict[str, Callable[[dict[str, Any], _Object], Event]] = {
-    **{f"tidemark.alert.{change}.v1": _alert for change in ("opened", "updated", "resolved")},
-    "tidemark.decision.retrain.issued.v1": _decision,
-    **{f"tidemark.assessment.{about}.v1": _assessment for about in ("performance", "drift", "retrain")},
-    "tidemark.status.sources.v1": _sources,
-}
+Item = Union[Event, Gap, Restart, Stale, Ended, Unanswered]

@@ -117,6 +117,10 @@ class Link:
     # For callers.
 
     @property
+    def epoch(self) -> int:
+        return self.options.epoch
+
+    @property
     def last(self) -> int:
         return self._numbers.last
 

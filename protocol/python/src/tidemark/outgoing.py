@@ -106,7 +106,7 @@ class Numbers:
         if prev:
             self._by_topic[topic] = prev
         else:
-            del self._by_topic[topic]
+            self._by_topic.pop(topic, None)
 
 
 class Baselines:

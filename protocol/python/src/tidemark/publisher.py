@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 import atexit
-import itertools
 import os
-import socket as sockets
 import struct
 import threading
 import time as clock
 import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Optional, SupportsFloat
+from typing import Any, Optional, SupportsFloat, Union
 
 import zmq
 
 from . import wire
 from .errors import ForkError
+from .lane import Refusal
 from .link import Link, LinkOptions, baseline_message
+from .naming import default_source, new_epoch
 from .outgoing import Baseline, Outgoing
+from .reliable import ReliableLink
+from .rings import FileRing, MemoryRing, Ring
 from .tables import Table, table
 from .times import Time, now_ns, to_ns
 from .transport import check_endpoint, set_transport
 
 INGEST = "tcp://127.0.0.1:7410"
+RELIABLE = "tcp://127.0.0.1:7413"
 #: What the daemon takes unless it is configured otherwise: bytes of one frame, and of a whole message.
 FRAME_BYTES = 48 * 1024 * 1024
 MESSAGE_BYTES = 64 * 1024 * 1024
 #: Messages that wait for a daemon hold at most this many bytes.
 QUEUE_BYTES = 64 * 1024 * 1024
+#: The ring of a lossless publisher: messages and bytes that wait for acknowledgement.
+RING, RING_BYTES = 100_000, 256 * 1024 * 1024
+#: Messages in ZeroMQ's queue on the lossless lane; the rest stays in the ring.
+_LANE_QUEUE = 1_000
 #: Descriptors that are kept, so that a steady stream repeats its bytes: at most so many, and so many bytes.
 _DESCRIPTORS, _DESCRIPTORS_BYTES = 256, 16 * 1024 * 1024
 _DOUBLE = struct.Struct("<d")
 #: Waiting for the thread to end, beyond the linger.
 _JOIN_S = 5.0
-
-_made = itertools.count(1)
-_epochs = threading.Lock()
-_last_epoch = 0
 
 
 class Publisher:
@@ -58,9 +61,14 @@ class Publisher:
     forgotten first) is remembered and sent again when a daemon subscribes anew, since a daemon that restarts has
     forgotten it. Parts that were given in several calls are sent again as one.
 
+    With `reliable=True` it uses the daemon's lossless lane instead: a message that was accepted is kept in a ring until
+    the daemon has acknowledged that it is in its journal, and sent again where that takes long, after a reconnect, and
+    after a restart of the daemon. The daemon takes each once. A message that finds the ring full is not accepted: the
+    method returns False, it takes no number, and `dropped` counts it. With `ring_file` the ring outlives this process.
+
     Parameters
     ----------
-    endpoint: where the daemon listens, `tcp://HOST:PORT` or `ipc://PATH`.
+    endpoint: where the daemon listens, `tcp://HOST:PORT` or `ipc://PATH`; by default its usual place for the lane.
     source: the name of this publisher; no two that run at once may share one. By default the host's name and the
         process id, and a count from the second publisher of a process on.
     queue: messages, at least 1.
@@ -71,13 +79,21 @@ class Publisher:
     queue_bytes: see above.
     frame_bytes, message_bytes: the daemon's limits; a larger batch is refused here with a ValueError, because a
         frame far above the limit would cost the connection.
+    reliable: the lossless lane. `queue` and `queue_bytes` mean nothing there, and `linger` is also how long `close()`
+        waits for acknowledgements.
+    ring, ring_bytes: messages, and their bytes, that may wait for acknowledgement. A message larger than the ring is
+        accepted when the ring is empty.
+    ring_file: a path; the ring is in files whose names begin with it, on a local disk of a POSIX system. Numbers,
+        epoch, and what is not acknowledged go on when a process with the same `source`, which must be given, opens it
+        again. Without it all that ends with the process.
+    on_refused: called, in a thread of this publisher, with each `Refusal`: what the daemon received and would not take.
     """
 
     _closed = True  # until there is something to close
 
     def __init__(
         self,
-        endpoint: str = INGEST,
+        endpoint: Optional[str] = None,
         *,
         source: Optional[str] = None,
         queue: int = 1000,
@@ -88,8 +104,20 @@ class Publisher:
         queue_bytes: int = QUEUE_BYTES,
         frame_bytes: int = FRAME_BYTES,
         message_bytes: int = MESSAGE_BYTES,
+        reliable: bool = False,
+        ring: int = RING,
+        ring_bytes: int = RING_BYTES,
+        ring_file: Union[str, os.PathLike[str], None] = None,
+        on_refused: Optional[Callable[[Refusal], None]] = None,
     ) -> None:
+        endpoint = (RELIABLE if reliable else INGEST) if endpoint is None else endpoint
         check_endpoint(endpoint)
+        if not reliable and (ring_file is not None or on_refused is not None):
+            raise ValueError("ring_file and on_refused are of the lossless lane: reliable=True")
+        if ring < 1 or ring_bytes < 1:
+            raise ValueError("ring and ring_bytes are at least 1")
+        if ring_file is not None and source is None:
+            raise ValueError("a ring_file without a source: who opens it again must have the same name")
         if queue < 1 or queue_bytes < 1:
             raise ValueError("queue and queue_bytes are at least 1")
         if not 0.01 <= head_interval <= 3600:
@@ -107,13 +135,21 @@ class Publisher:
         options = LinkOptions(endpoint, named, queue, queue_bytes, head_interval, linger, new_epoch())
 
         def configure(socket: zmq.Socket[bytes]) -> None:
-            set_transport(socket, endpoint)
-            socket.setsockopt(zmq.SNDHWM, queue)
-            socket.setsockopt(zmq.XPUB_VERBOSE, 1)
-            socket.setsockopt(zmq.XPUB_NODROP, 1)
+            set_transport(socket, options.endpoint)
             socket.setsockopt(zmq.LINGER, int(linger * 1000))
+            socket.setsockopt(zmq.SNDHWM, _LANE_QUEUE if reliable else queue)
+            if not reliable:
+                socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+                socket.setsockopt(zmq.XPUB_NODROP, 1)
 
-        self._link = Link(options, configure)
+        self._link: Union[Link, ReliableLink]
+        if reliable:
+            kept: Ring = MemoryRing(options.epoch, ring, ring_bytes)
+            if ring_file is not None:
+                kept = FileRing(ring_file, named, options.epoch, ring, ring_bytes)
+            self._link = ReliableLink(options, kept, configure, on_refused)
+        else:
+            self._link = Link(options, configure)
         self._closed = False
         _open.add(self)
 
@@ -218,26 +254,75 @@ class Publisher:
         self._topic("baseline", model, version)
         return self._publish(baseline_message(made, self.source))
 
+    def feedback(
+        self,
+        decision_id: str,
+        state: str,
+        *,
+        owner: Optional[str] = None,
+        attempt: Optional[int] = None,
+        token: Optional[str] = None,
+        reason: Optional[str] = None,
+        retry_after: Optional[float] = None,
+        model: Optional[str] = None,
+        version: Optional[str] = None,
+        time: Optional[Time] = None,
+    ) -> bool:
+        """Reports what became of a decision, as an event without an answer.
+
+        `state` is one of `acked`, `started`, `succeeded`, `failed`, `rejected`, `verified`, `cancelled`; `owner` says
+        who reports, and is required for `acked`. What it changes is published as a `DecisionChange`; who needs to know
+        whether it was granted asks with `Control`. Returns whether the message was sent, queued or kept.
+
+        ValueError for what the wire cannot carry.
+        """
+        said = wire.feedback_descriptor(
+            decision_id, state, owner=owner, attempt=attempt, token=token, reason=reason, retry_after=retry_after
+        )
+        topic = wire.Topic("feedback", model, version, self.source).pack()
+        return self._publish(Outgoing(wire.Kind.FEEDBACK, topic, wire.dump(said), _time(time)))
+
     # How it goes.
 
     def wait_ready(self, timeout: Optional[float] = None) -> bool:
-        """Waits until a daemon has subscribed, at most `timeout` seconds; whether one has."""
+        """Waits until a daemon has subscribed, or answered on the lossless lane, at most `timeout` seconds."""
         self._check_process()
         return self._link.wait_ready(timeout)
 
+    def wait_acknowledged(self, timeout: Optional[float] = None) -> bool:
+        """Waits until all that was accepted so far is acknowledged, at most `timeout` seconds; whether it is.
+
+        TypeError without `reliable=True`, where nothing is acknowledged.
+        """
+        self._check_process()
+        return self._lane().wait_acknowledged(timeout)
+
+    @property
+    def acknowledged(self) -> int:
+        """Everything up to this number is in the daemon's journal. TypeError without `reliable=True`."""
+        return self._lane().acknowledged
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """The last 1,000 messages that the daemon refused, oldest first. TypeError without `reliable=True`."""
+        return list(self._lane().refusals)
+
     @property
     def sent(self) -> int:
-        """Messages handed to ZeroMQ; heads do not count. `last_sequence` = sent + dropped + pending."""
+        """Messages handed to ZeroMQ, each counted once; heads do not count.
+
+        `last_sequence` = sent + dropped + pending; on the lossless lane it is acknowledged + pending.
+        """
         return self._link.sent
 
     @property
     def dropped(self) -> int:
-        """Messages that took a number and were dropped here for want of room."""
+        """Messages that were dropped here for want of room. They took a number, but on the lossless lane none."""
         return self._link.dropped
 
     @property
     def pending(self) -> int:
-        """Messages that wait for a daemon."""
+        """Messages that wait for a daemon; on the lossless lane those that are not acknowledged."""
         return self._link.pending
 
     @property
@@ -248,7 +333,7 @@ class Publisher:
     @property
     def epoch(self) -> int:
         """When this numbering began, in unix nanoseconds."""
-        return self._link.options.epoch
+        return self._link.epoch
 
     @property
     def source(self) -> str:
@@ -258,7 +343,11 @@ class Publisher:
     # The end.
 
     def close(self) -> None:
-        """Sends what waits and a bye, for `linger` seconds at most, and closes. A second call does nothing."""
+        """Sends what waits and a bye, for `linger` seconds at most, and closes. A second call does nothing.
+
+        On the lossless lane it waits for acknowledgements as long. What is not acknowledged then stays in a `ring_file`
+        for the next run; without one it may be lost, and `pending` says how much it is.
+        """
         if self._closed or self._link.pid != os.getpid():
             return
         self._closed = True
@@ -289,6 +378,11 @@ class Publisher:
         if self._block:
             give_up = float("inf") if self._block_timeout is None else clock.monotonic() + self._block_timeout
         return self._link.publish(message, give_up)
+
+    def _lane(self) -> ReliableLink:
+        if not isinstance(self._link, ReliableLink):
+            raise TypeError("nothing is acknowledged without reliable=True")
+        return self._link
 
     def _check_process(self) -> None:
         if self._link.pid != os.getpid():
@@ -346,21 +440,6 @@ def number(name: str, value: Optional[SupportsFloat], *, finite: bool = False) -
 
 def _time(time: Optional[Time]) -> int:
     return now_ns() if time is None else to_ns(time)
-
-
-def default_source() -> str:
-    """`HOST-PID`, and `HOST-PID-N` from the second of a process on."""
-    count = next(_made)
-    host = sockets.gethostname().encode("ascii", "ignore").decode()[:60] or "host"
-    return f"{host}-{os.getpid()}" + (f"-{count}" if count > 1 else "")
-
-
-def new_epoch() -> int:
-    """Now in unix nanoseconds, and later than any epoch of this process."""
-    global _last_epoch
-    with _epochs:
-        _last_epoch = max(now_ns(), _last_epoch + 1)
-        return _last_epoch
 
 
 _open: weakref.WeakSet[Publisher] = weakref.WeakSet()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Optional
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
 
 from . import wire
 from .errors import WireError
-from .events import Ended, Event, Gap, Item, Restart, Stale, parse
+from .events import Ended, Event, Gap, Item, Restart, Stale
+from .parsing import parse
 from .wire.header import Bytes
 from .wire.topic import unescape
 
@@ -47,6 +49,50 @@ def prefixes(kinds: Sequence[str], model: Optional[str], version: Optional[str])
             raise ValueError("model and version are not empty")
         chosen.append("/".join([kind, *map(wire.escape, parts)]).encode() + b"/")
     return [*chosen, b"bye/", b"head/"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A framed message, decoded. `event` is None in a tombstone, and where the type is one of a later version; `said`
+    is the descriptor of a sign of life, or of what `opened` was told to let through."""
+
+    topic: wire.Topic
+    packed: bytes
+    header: wire.Header
+    event: Optional[Event]
+    said: Mapping[str, Any]
+    nbytes: int
+
+    @property
+    def is_sign(self) -> bool:
+        return self.header.kind in wire.SIGNS
+
+
+def opened(frames: Sequence[Bytes], also: frozenset[wire.Kind] = frozenset()) -> Opened:
+    """Decodes a framed message of a daemon: an output, a head, a bye, or one of the kinds `also`; WireError else."""
+    if not wire.MIN_FRAMES <= len(frames) <= wire.MAX_FRAMES:
+        raise WireError("malformed", f"{len(frames)} frames; {wire.MIN_FRAMES} to {wire.MAX_FRAMES}")
+    header = wire.unpack_header(frames[1])
+    if header.frames != len(frames):
+        raise WireError("malformed", f"{len(frames)} frames; the header says {header.frames}")
+    packed = bytes(frames[0])
+    topic = wire.unpack_topic(packed)
+    known = wire.known_kind(header.kind)
+    if known is not None:
+        wire.check_topic(header, topic)
+    nbytes = sum(len(frame) for frame in frames)
+    if known in wire.SIGNS or known in also:
+        return Opened(topic, packed, header, None, wire.unpack_descriptor(header, frames[2]), nbytes)
+    if known in wire.CONTROL or known == wire.Kind.FEEDBACK:
+        raise WireError("malformed", f"{topic.kind} where outputs are")
+    event: Optional[Event] = None
+    if not header.tombstone:
+        try:
+            event = parse(wire.load(frames[-1], "event"), _text(topic), header)
+        except WireError:
+            if known is not None:
+                raise  # of a kind that this version does not know, the number counts
+    return Opened(topic, packed, header, event, {}, nbytes)
 
 
 class _Numbering:
@@ -102,13 +148,13 @@ class Reader:
         WireError when it is no message; then nothing has changed.
         """
         if wire.is_framed(frames):
-            return self._framed(frames, now)
+            return self.place(opened(frames), now)
         if len(frames) != 2 or bytes(frames[1][:1]) != b"{":
             raise WireError("malformed", f"{len(frames)} frames that are neither framed nor plain")
         segments = bytes(frames[0]).split(b"/")
         topic = "/".join(wire.escape(unescape(segment)) for segment in segments)
         event = parse(wire.load(frames[1], "event"), topic)
-        return [event] if self._is_new(event) else []
+        return [event] if self.is_new(event) else []
 
     def tick(self, now: float) -> list[Item]:
         """What silence says: call it when nothing is left to take, at `deadline()`."""
@@ -131,30 +177,14 @@ class Reader:
 
     # Framed messages.
 
-    def _framed(self, frames: Sequence[Bytes], now: float) -> list[Item]:
-        if not wire.MIN_FRAMES <= len(frames) <= wire.MAX_FRAMES:
-            raise WireError("malformed", f"{len(frames)} frames; {wire.MIN_FRAMES} to {wire.MAX_FRAMES}")
-        header = wire.unpack_header(frames[1])
-        if header.frames != len(frames):
-            raise WireError("malformed", f"{len(frames)} frames; the header says {header.frames}")
-        packed = bytes(frames[0])
-        topic = wire.unpack_topic(packed)
-        known = wire.known_kind(header.kind)
-        if known is not None:
-            wire.check_topic(header, topic)
-        if known in wire.UNNUMBERED:
-            return self._head(topic, header, wire.unpack_descriptor(header, frames[2]), now)
-        event: Optional[Event] = None
-        if not header.tombstone:
-            try:
-                event = parse(wire.load(frames[-1], "event"), _text(topic), header)
-            except WireError:
-                if known is not None:
-                    raise  # of a kind that this version does not know, the number counts
-        self._heard(topic.source, now)
-        items, duplicate = self._number(topic, packed, header)
-        if event is not None and not duplicate and self._is_new(event):
-            items.append(event)
+    def place(self, message: Opened, now: float) -> list[Item]:
+        """As `take`, of a message that was decoded before."""
+        if message.is_sign:
+            return self._tail(message) + self.beat(message, now)
+        self.hear(message.topic.source, now)
+        items, duplicate = self._number(message.topic, message.packed, message.header)
+        if message.event is not None and not duplicate and self.is_new(message.event):
+            items.append(message.event)
         return items
 
     def _number(self, topic: wire.Topic, packed: bytes, header: wire.Header) -> tuple[list[Item], bool]:
@@ -173,28 +203,38 @@ class Reader:
         numbering.note(packed, header.seq)
         return items, False
 
-    def _head(self, topic: wire.Topic, header: wire.Header, said: dict[str, object], now: float) -> list[Item]:
-        """A head or a bye: it joins, tells of a lost tail, and says when to expect the next."""
+    def _tail(self, message: Opened) -> list[Item]:
+        """What a head or a bye says of numbers: it joins, and tells of a lost tail."""
         items: list[Item] = []
-        if self._follows(topic.source):
-            numbering = self._joined(topic.source, header.epoch, header.seq, items)
-            if self._is_exact(topic.source) and header.seq > numbering.last:
+        source, header = message.topic.source, message.header
+        if self._follows(source):
+            numbering = self._joined(source, header.epoch, header.seq, items)
+            if header.seq < numbering.last:
+                # No message overtakes another: the numbering goes on from an earlier point, as after a disk that was
+                # restored, and what comes under these numbers is new.
+                items.append(Restart(source, header.epoch, header.epoch))
+                self._numberings[source] = _Numbering(header.epoch, header.seq)
+            elif self._is_exact(source) and header.seq > numbering.last:
                 first = numbering.last + 1
                 missing = header.seq - numbering.last
-                items.append(Gap(topic.source, header.epoch, first, header.seq, missing, True, True, None))
+                items.append(Gap(source, header.epoch, first, header.seq, missing, True, True, None))
                 numbering.last = header.seq
-        heart = self._heard(topic.source, now)
-        if header.kind == wire.Kind.BYE:
+        return items
+
+    def beat(self, message: Opened, now: float) -> list[Item]:
+        """What a head or a bye says of life: when to expect the next, or that none will come."""
+        source = message.topic.source
+        heart = self.hear(source, now)
+        if message.header.kind == wire.Kind.BYE:
             # One word of the end for both numberings of a daemon: the second finds that nothing is expected.
-            if heart.interval is not None:
-                items.append(Ended(_name(topic.source)))
+            ended: list[Item] = [] if heart.interval is None else [Ended(_name(source))]
             heart.interval = None
-            return items
-        interval = said.get("interval_ms")
+            return ended
+        interval = message.said.get("interval_ms")
         if isinstance(interval, bool) or not isinstance(interval, (int, float)):
             interval = 1000
         heart.interval = min(max(interval, 1), _MOST_INTERVAL_MS) / 1000
-        return items
+        return []
 
     def _joined(self, source: str, epoch: int, joined: int, items: list[Item]) -> _Numbering:
         """The numbering of a source in an epoch; begun where there is none, with a restart if there was another."""
@@ -216,7 +256,8 @@ class Reader:
         """Whether messages of this numbering were subscribed to; heads come from all."""
         return bool(self._kinds & (LIVE if source.endswith(_LIVE_SUFFIX) else DURABLE))
 
-    def _heard(self, source: str, now: float) -> _Heart:
+    def hear(self, source: str, now: float) -> _Heart:
+        """Notes that a daemon lives."""
         name = _name(source)
         heart = self._hearts.get(name)
         if heart is None:
@@ -227,7 +268,8 @@ class Reader:
         heart.heard, heart.stale = now, False
         return heart
 
-    def _is_new(self, event: Event) -> bool:
+    def is_new(self, event: Event) -> bool:
+        """Whether an event was not there before, by its source and id."""
         key = (event.source, event.id)
         if key in self._ids:
             return False

@@ -4,8 +4,34 @@
 """
 
 from ..errors import WireError
+from .control import (
+    CONTROL_FRAME_BYTES,
+    FETCH_BYTES,
+    FETCH_MESSAGES,
+    MAX_PREFIXES,
+    OWNER_BYTES,
+    PREFIX_BYTES,
+    REASON_BYTES,
+    REPORTS,
+    Ack,
+    End,
+    Nack,
+    ack_descriptor,
+    check_feedback,
+    decimal,
+    end_descriptor,
+    feedback_descriptor,
+    fetch_descriptor,
+    nack_descriptor,
+    read_ack,
+    read_end,
+    read_nack,
+    text,
+    whole,
+)  # fmt: skip
 from .header import (
     ACK_WANTED,
+    CONTROL,
     FIRST_OF_EPOCH,
     HEADER_BYTES,
     INPUTS,
@@ -16,6 +42,7 @@ from .header import (
     NO_DESCRIPTOR,
     OUTPUTS,
     REPLAYED,
+    SIGNS,
     TOMBSTONE,
     UNNUMBERED,
     Header,
@@ -56,11 +83,14 @@ from .topic import (
 )  # fmt: skip
 
 __all__ = [
-    "ACK_WANTED", "BYTES", "DESCRIPTOR_BYTES", "DTYPES", "FIRST_OF_EPOCH", "Frame", "HEADER_BYTES", "Header", "INPUTS",
-    "JSON_DESCRIPTOR", "Kind", "MAGIC", "MAJOR", "MAX_COLUMNS", "MAX_FRAMES", "MAX_METRICS", "MAX_RANK",
-    "MAX_TENSORS", "MINOR", "MIN_FRAMES", "MODEL_BYTES", "Message", "NO_DESCRIPTOR", "OUTPUTS", "REPLAYED",
-    "SOURCE_BYTES", "TOMBSTONE", "TOPIC_BYTES", "Tensor", "Topic", "UNNUMBERED", "VERSION_BYTES", "WireError",
-    "bye_descriptor", "byte_view", "check_topic", "dump", "escape", "head_descriptor", "input_descriptor", "is_framed",
-    "known_kind", "load", "pack", "pack_text", "tensor", "text_tensor", "unescape", "unpack", "unpack_descriptor",
-    "unpack_header", "unpack_text", "unpack_topic",
+    "ACK_WANTED", "Ack", "BYTES", "CONTROL", "CONTROL_FRAME_BYTES", "DESCRIPTOR_BYTES", "DTYPES", "End",
+    "FETCH_BYTES", "FETCH_MESSAGES", "FIRST_OF_EPOCH", "Frame", "HEADER_BYTES", "Header", "INPUTS", "JSON_DESCRIPTOR",
+    "Kind", "MAGIC", "MAJOR", "MAX_COLUMNS", "MAX_FRAMES", "MAX_METRICS", "MAX_PREFIXES", "MAX_RANK", "MAX_TENSORS",
+    "MINOR", "MIN_FRAMES", "MODEL_BYTES", "Message", "NO_DESCRIPTOR", "Nack", "OUTPUTS", "OWNER_BYTES",
+    "PREFIX_BYTES", "REASON_BYTES", "REPLAYED", "REPORTS", "SIGNS", "SOURCE_BYTES", "TOMBSTONE", "TOPIC_BYTES",
+    "Tensor", "Topic", "UNNUMBERED", "VERSION_BYTES", "WireError", "ack_descriptor", "bye_descriptor", "byte_view",
+    "check_feedback", "check_topic", "decimal", "dump", "end_descriptor", "escape", "feedback_descriptor",
+    "fetch_descriptor", "head_descriptor", "input_descriptor", "is_framed", "known_kind", "load", "nack_descriptor",
+    "pack", "pack_text", "read_ack", "read_end", "read_nack", "tensor", "text", "text_tensor", "unescape", "unpack",
+    "unpack_descriptor", "unpack_header", "unpack_text", "unpack_topic", "whole",
 ]  # fmt: skip

@@ -32,12 +32,18 @@ class Kind(IntEnum):
     METRICS = 1
     FEATURES = 2
     BASELINE = 5
+    FEEDBACK = 6
     HEAD = 7
     BYE = 8
     ALERT = 16
     DECISION = 17
     ASSESSMENT = 18
     STATUS = 19
+    FETCH = 32
+    END = 33
+    SNAPSHOT = 34
+    ACK = 35
+    NACK = 36
 
     @property
     def word(self) -> str:
@@ -45,10 +51,15 @@ class Kind(IntEnum):
         return self.name.lower()
 
 
+#: Events in that have tensors; feedback is an event in too, and has none.
 INPUTS = frozenset({Kind.METRICS, Kind.FEATURES, Kind.BASELINE})
 OUTPUTS = frozenset({Kind.ALERT, Kind.DECISION, Kind.ASSESSMENT, Kind.STATUS})
-#: Kinds that use up no number: their `seq` is the last one used.
-UNNUMBERED = frozenset({Kind.HEAD, Kind.BYE})
+#: Signs of life: their `seq` is the last number used.
+SIGNS = frozenset({Kind.HEAD, Kind.BYE})
+#: Requests and answers: their `seq` is a request's number, or the number that is meant.
+CONTROL = frozenset({Kind.FETCH, Kind.END, Kind.SNAPSHOT, Kind.ACK, Kind.NACK})
+#: Kinds that use up no number.
+UNNUMBERED = SIGNS | CONTROL
 
 _KINDS = {int(kind): kind for kind in Kind}
 
@@ -63,7 +74,8 @@ class Header:
     """The fixed fields of a framed message.
 
     Times are unix nanoseconds, 0 for "not given". `seq` counts from 1 within (source, epoch); in head and bye it
-    is the last number used, 0 for none. `prev` is the number before it on the same topic, 0 for none.
+    is the last number used, 0 for none; in requests and answers it is what their kind says. `prev` is the number
+    before it on the same topic, 0 for none.
     """
 
     kind: int
@@ -151,7 +163,7 @@ def _check_numbers(header: Header) -> None:
         raise WireError("malformed", "epoch 0")
     if header.kind in UNNUMBERED:
         if header.prev != 0:
-            raise WireError("malformed", f"prev {header.prev} in a head or bye")
+            raise WireError("malformed", f"prev {header.prev} in a message that has no number")
     elif header.seq < 1:
         raise WireError("malformed", "number 0")
     elif header.prev >= header.seq:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Union
 
 from ..errors import WireError
+from .control import check_control, decimal
 from .header import (
     INPUTS,
     JSON_DESCRIPTOR,
     MAGIC,
     NO_DESCRIPTOR,
     OUTPUTS,
-    UNNUMBERED,
+    SIGNS,
     Bytes,
     Header,
     Kind,
@@ -101,8 +102,12 @@ def input_descriptor(
     return dump(made)
 
 
-def head_descriptor(dropped: int, interval_ms: int) -> bytes:
-    return dump({"dropped": dropped, "interval_ms": interval_ms})
+def head_descriptor(dropped: int, interval_ms: int, first: int | None = None) -> bytes:
+    """`first`, on the lossless lane: the first number that can still be sent."""
+    made: Json = {"dropped": dropped, "interval_ms": interval_ms}
+    if first is not None:
+        made["first"] = str(first)
+    return dump(made)
 
 
 def bye_descriptor(dropped: int) -> bytes:
@@ -143,7 +148,7 @@ def unpack_descriptor(header: Header, data: Bytes) -> Json:
         if len(data):
             raise WireError("malformed", "a descriptor where the header says there is none")
         return {}
-    most = HEAD_BYTES if header.kind in UNNUMBERED else DESCRIPTOR_BYTES
+    most = HEAD_BYTES if header.kind in SIGNS else DESCRIPTOR_BYTES
     if header.kind not in OUTPUTS and len(data) > most:
         raise WireError("too_large", f"a descriptor of {len(data)} bytes; at most {most}")
     return load(data)
@@ -200,8 +205,10 @@ def _check(message: Message, frames: int) -> None:
     if kind not in INPUTS:
         if frames != MIN_FRAMES:
             raise WireError("malformed", f"{kind.word} of {frames} frames")
-        if kind in UNNUMBERED:
+        if kind in SIGNS:
             _check_head(message.descriptor, kind)
+        else:
+            check_control(kind, message.descriptor)
         return
     values = [tensor for tensor in message.tensors if tensor.name == VALUES]
     rows = [tensor for tensor in message.tensors if tensor.name == ROWS]
@@ -247,6 +254,8 @@ def _check_head(descriptor: Mapping[str, Any], kind: Kind) -> None:
             value = int(value)
         if type(value) is not int or value < least:
             raise WireError("malformed", f"`{key}` of a {kind.word} is no whole number from {least}")
+    if kind == Kind.HEAD and descriptor.get("first") is not None:
+        decimal(descriptor, "first", least=1)
 
 
 def _check_rows(descriptor: Mapping[str, Any], rows: Sequence[Tensor]) -> None:
