@@ -309,6 +309,8 @@ def test_what_cannot_be_answered_is_passed_over_and_the_rest_is_served(kept: Kep
         [*whole, b"tensor"],
         [b"x"] * 17,
         [b"x"] * 200,
+        [whole[0], whole[1][:4] + b"\x02" + whole[1][5:], whole[2]],
+        [b"snapshot/-/-/asker", *whole[1:]],
         message("end/-/-/asker", 1, 1, {}),
         message("metrics/m/-/asker", 1, 1, {}),
         message("fetch/-/-/asker", 0, 1, good),
@@ -319,6 +321,12 @@ def test_what_cannot_be_answered_is_passed_over_and_the_rest_is_served(kept: Kep
     # A frame of more than 64 KiB cuts the connection, which is made again.
     asked.socket.send_multipart([whole[0], whole[1], b"{" + b" " * 65_536])
     assert asked.fetch(kept.epoch, 1)[1]["status"] == "complete"
+    kept.daemon.stop()
+    figures = kept.daemon.final_figures()
+    counts = {
+        reason: figures[reason] for reason in ("malformed", "unsupported_version", "topic_mismatch", "unknown_kind")
+    }
+    assert counts == {"malformed": 13, "unsupported_version": 1, "topic_mismatch": 1, "unknown_kind": 2}
 
 
 def test_one_that_asks_without_end_and_takes_nothing_keeps_nobody_from_his_answer(kept: Kept, told: Reader) -> None:
