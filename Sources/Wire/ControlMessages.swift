@@ -54,10 +54,11 @@ package struct ControlRequest: Sendable {
   /// or it is of a kind that is no request.
   package static func address(of frames: Frames) -> (kind: FramedHeader.Kind, epoch: UInt64, number: UInt64)?
   {
-    guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]), header.epoch > 0,
+    guard frames.count >= 3, let header = FramedHeader(parsing: frames[1]),
+      header.majorVersion == FramedHeader.major, header.frames == frames.count, header.epoch > 0,
       header.number > 0, let kind = FramedHeader.Kind(rawValue: header.kind),
       [.fetch, .snapshot, .feedback].contains(kind),
-      let topic = try? Topic(parsing: frames[0]), topic.kind == kind.word.description
+      let topic = try? Topic(parsing: frames[0]), topic.parts == 4, topic.kind == kind.word.description
     else { return nil }
     return (kind, header.epoch, header.number)
   }

@@ -24,7 +24,18 @@ from typing import Any
 import zmq
 
 import report
-from contestants import LATENCY, LOAD_RELIABLE, READY_S, RUN_S, Child, Daemon, Failure, Sockets, closing, subscriber
+from contestants import (
+    LATENCY,
+    LOAD_RELIABLE,
+    READY_S,
+    RUN_S,
+    Child,
+    Daemon,
+    Failure,
+    Sockets,
+    closing,
+    subscriber,
+)
 from framed import HEADER
 from measure import Endpoints, Workload, await_alert, endpoints, load_ended
 from report import line, short, significant, table
@@ -104,8 +115,12 @@ class Decisions:
                 self._rates[durability].append(count / decide(self._bench.context, daemon, count))
 
     def page(self) -> list[str]:
-        lines = ["Metrics events, each of which decides; with each decision comes a `superseded`, so twice as many "]
-        lines[0] += "messages. From the first event sent until the last decision is read live; the sender is Python."
+        lines = [
+            "Metrics events, each of which decides; with each decision comes a `superseded`, so twice as many "
+        ]
+        lines[0] += (
+            "messages. From the first event sent until the last decision is read live; the sender is Python."
+        )
         lines += ["", *table(["journal", "decisions/s, median", "lowest to highest"], "lrr")]
         return lines + [rate_line(name, rates) for name, rates in self._rates.items()]
 
@@ -190,7 +205,10 @@ class Latency:
                 times.nanoseconds += probe(self._bench, daemon)
 
     def page(self) -> list[str]:
-        lines = [f"One event each {INTERVAL_US / 1000:.0f} ms over ipc; the alert is durable before it is sent.", ""]
+        lines = [
+            f"One event each {INTERVAL_US / 1000:.0f} ms over ipc; the alert is durable before it is sent.",
+            "",
+        ]
         lines += table(["journal", "samples", "p50 µs", "p99 µs"], "lrrr")
         return lines + [line([name, *times.cells()]) for name, times in self._times.items()]
 
@@ -212,13 +230,19 @@ class Ingest:
         for (models, durability), rates in self._rates.items():
             say(f"events of {models} models, journal {durability}")
             options = ("--raw", "1", "--models", str(models))
-            workload = Workload("metrics", self._bench.scaled(EVENTS, 20_000), is_framed=True, options=options)
+            workload = Workload(
+                "metrics", self._bench.scaled(EVENTS, 20_000), is_framed=True, options=options
+            )
             with self._bench.serving(durability) as (daemon, _):
                 rates.append(workload.messages / feed(self._bench.context, daemon, workload))
 
     def page(self) -> list[str]:
-        lines = ["`load_framed` over ipc, one event in a thousand alarms and the next resolves; until the alert of the "]
-        lines[0] += f"last event is read. With and without the journal by turns (aim of the ratio: {AIM_RATE})."
+        lines = [
+            "`load_framed` over ipc, one event in a thousand alarms and the next resolves; until the alert of the "
+        ]
+        lines[0] += (
+            f"last event is read. With and without the journal by turns (aim of the ratio: {AIM_RATE})."
+        )
         lines += ["", *table(["models", "events/s without", "with", "ratio, median of the rounds"], "lrrr")]
         for models in self.MODELS:
             off, on = self._rates[models, "none"], self._rates[models, "full"]
@@ -257,7 +281,10 @@ class Reliable:
                     load.wait()
 
     def page(self) -> list[str]:
-        lines = ["`load_reliable` over ipc, one source, 100 models, within the credit; until the last is acknowledged.", ""]
+        lines = [
+            "`load_reliable` over ipc, one source, 100 models, within the credit; until the last is acknowledged.",
+            "",
+        ]
         lines += table(["journal", "events/s, median", "lowest to highest"], "lrr")
         return lines + [rate_line(name, rates) for name, rates in self._rates.items()]
 
@@ -293,10 +320,13 @@ class Recovery:
             again.child.close()
 
     def page(self) -> list[str]:
-        times = [f"{each * 1000:,.0f} ms" for each in (statistics.median(self._times), min(self._times), max(self._times))]
+        times = [
+            f"{each * 1000:,.0f} ms"
+            for each in (statistics.median(self._times), min(self._times), max(self._times))
+        ]
         return [
-            f"From exec to the line `ready`, with the state of {self._models:,} models of {MEASUREMENTS} measurements each "
-            f"({self._megabytes:.1f} MB on disk): median {times[0]}, {times[1]} to {times[2]}.",
+            f"From exec to the line `ready`, with the state of {self._models:,} models of {MEASUREMENTS} "
+            f"measurements each ({self._megabytes:.1f} MB on disk): median {times[0]}, {times[1]} to {times[2]}.",
         ]
 
 
@@ -338,7 +368,8 @@ class Fetching:
         lines = [
             f"{self._stored:,} messages are stored and fetched, from the first to the last and again, with a pause of "
             f"{PAUSE_MS} ms after each answer: {fetched:,} messages came while alerts were timed. p99 beside it is "
-            f"{statistics.median(self._ratios):.2f} of that alone, the median of the rounds (aim: at most {AIM_LATENCY}).",
+            f"{statistics.median(self._ratios):.2f} of that alone, the median of the rounds (aim: at most "
+            f"{AIM_LATENCY}).",
             "",
         ]
         lines += table(["event to alert", "samples", "p50 µs", "p99 µs"], "lrrr")
@@ -372,18 +403,30 @@ def run(bench: Bench, names: list[str], said: str) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="run.sh delivery", description="What delivery costs; a report in Markdown.")
+    parser = argparse.ArgumentParser(
+        prog="run.sh delivery", description="What delivery costs; a report in Markdown."
+    )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default 5)")
-    parser.add_argument("--scale", type=float, default=1, help="send this share of the events (to try things)")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="these sections alone")
-    parser.add_argument("--report", type=Path, default=HERE / "delivery.md", help="default: delivery.md beside this")
-    parser.add_argument("--binary", type=Path, help="the daemon (default TIDEMARK, else .build/release/tidemark)")
+    parser.add_argument(
+        "--scale", type=float, default=1, help="send this share of the events (to try things)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="these sections alone"
+    )
+    parser.add_argument(
+        "--report", type=Path, default=HERE / "delivery.md", help="default: delivery.md beside this"
+    )
+    parser.add_argument(
+        "--binary", type=Path, help="the daemon (default TIDEMARK, else .build/release/tidemark)"
+    )
     return parser.parse_args()
 
 
 def main() -> int:
     options = arguments()
-    binary: Path = options.binary or Path(os.environ.get("TIDEMARK") or ROOT / ".build" / "release" / "tidemark")
+    binary: Path = options.binary or Path(
+        os.environ.get("TIDEMARK") or ROOT / ".build" / "release" / "tidemark"
+    )
     context: Sockets = zmq.Context()
     said = shlex.join(["bash", "Tests/Benchmarks/run.sh", "delivery", *sys.argv[1:]])
     try:

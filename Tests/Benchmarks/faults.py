@@ -130,7 +130,8 @@ def stopped(campaign: Campaign) -> Stopped:
         program: list[str | Path] = [sys.executable, "-B", HERE / "faults_reader.py"]
         ends = [kept.endpoint("output"), kept.endpoint("control")]
         readers = [
-            stack.enter_context(closing(Child(f"reader {number}", [*program, *ends]))) for number in range(READERS)
+            stack.enter_context(closing(Child(f"reader {number}", [*program, *ends])))
+            for number in range(READERS)
         ]
         for each in readers:
             each.line("joined", 30)
@@ -161,7 +162,9 @@ def stopped(campaign: Campaign) -> Stopped:
         feed.close()
         for each in ended:
             if each["gaps"] or each["next"] != head + 1 or each["handed"] != head:
-                raise Failure(f"a reader misses something of {head}: {each['next'], each['handed'], each['gaps']}")
+                raise Failure(
+                    f"a reader misses something of {head}: {each['next'], each['handed'], each['gaps']}"
+                )
     others = [pair for each in ended[1:] for pair in each["latencies"]]
     names = ("before", "while it is stopped", "after")
     parts = {
@@ -246,9 +249,15 @@ def stopped_page(told: Stopped) -> list[str]:
         f"after the load ended. The others' p99 meanwhile is {ratio:.2f} of that before (aim: at most {AIM}).",
         "",
     ]
-    lines += table(["nine others, event to alert", "messages", "p50 µs", "p99 µs", "daemon resident, MB"], "lrrrr")
+    lines += table(
+        ["nine others, event to alert", "messages", "p50 µs", "p99 µs", "daemon resident, MB"], "lrrrr"
+    )
     for name, resident in told.resident.items():
-        cells = [f"{told.samples[name]:,}", significant(told.p50[name] / 1000), significant(told.p99[name] / 1000)]
+        cells = [
+            f"{told.samples[name]:,}",
+            significant(told.p50[name] / 1000),
+            significant(told.p99[name] / 1000),
+        ]
         lines.append(report.line([name, *cells, f"{resident / 1000:.1f}"]))
     return lines
 
@@ -274,8 +283,8 @@ def restarted(campaign: Campaign) -> Restarted:
         command: list[str | Path] = [LOAD_FRAMED, kept.endpoint("ingest"), "metrics", "1000000", *options]
         for number in range(campaign.restarts):
             with closing(Child(f"publisher {number}", command)) as load:
-                moment = time.monotonic() + 0.02 + 0.1 * drawn.random()
-                until(lambda: time.sleep(0.001) or time.monotonic() > moment, "a moment")
+                moment = 0.02 + 0.1 * drawn.random()
+                time.sleep(moment)
                 if drawn.random() < 0.5:
                     load.process.kill()
                     load.process.wait(10)
@@ -343,14 +352,15 @@ def full(campaign: Campaign) -> Full:
             reader.pump(1)
             return kept.logged("journal_failed")
 
-        until(fills, "a commit that fails", 120)
+        until(fills, "a commit that fails", seconds=120)
         failing = kept.until_status(lambda each: each.journal["state"] == "failing", "the status says so")
         acked = publisher.acked
         for _ in range(1_000):
             publisher.metrics("quiet", 0.97)
         kept.until_status(
-            lambda each: publisher.pump(1) or each.sources["scorer"]["sequence"] == str(publisher.numbers.last),
+            lambda each: bool(each.sources["scorer"]["sequence"] == str(publisher.numbers.last)),
             "it goes on reading",
+            lambda: publisher.pump(1),
         )
         reader.until_caught_up()
         stored = kept.stored
@@ -369,11 +379,19 @@ def full(campaign: Campaign) -> Full:
         if numbers != list(range(1, len(numbers) + 1)) or sorted(decided) != sorted(set(decided)):
             raise Failure("numbers with a gap, or a decision twice")
         scorer = kept.status().sources["scorer"]
-        if len(decided) < models or scorer["lost"] or scorer["received"] - scorer["rejected"] != publisher.numbers.last:
+        if (
+            len(decided) < models
+            or scorer["lost"]
+            or scorer["received"] - scorer["rejected"] != publisher.numbers.last
+        ):
             raise Failure(f"{len(decided)} decisions of {models}; {scorer}")
         publisher.close()
         kept.daemon.stop()
-    how = f"a tmpfs of {TMPFS_KIB} KiB, made larger" if is_mounted else f"{PAGES} pages, and a restart with more"
+    how = (
+        f"a tmpfs of {TMPFS_KIB} KiB, made larger"
+        if is_mounted
+        else f"{PAGES} pages, and a restart with more"
+    )
     return Full(how, len(stored), failing.journal["outputs_waiting"], 1_000, len(decided))
 
 
@@ -408,20 +426,32 @@ PARTS = ["kills", "stopped", "restarts", "full"]
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="run.sh faults", description="Faults on purpose; a report in Markdown.")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000_000), help="drawn unless told")
+    parser = argparse.ArgumentParser(
+        prog="run.sh faults", description="Faults on purpose; a report in Markdown."
+    )
+    parser.add_argument(
+        "--seed", type=int, default=secrets.randbelow(1_000_000_000), help="drawn unless told"
+    )
     parser.add_argument("--kills", type=int, default=200, help="of the daemon (default 200)")
-    parser.add_argument("--stop", type=float, default=30, metavar="SECONDS", help="of one reader (default 30)")
+    parser.add_argument(
+        "--stop", type=float, default=30, metavar="SECONDS", help="of one reader (default 30)"
+    )
     parser.add_argument("--restarts", type=int, default=RESTARTS, help=f"of a publisher (default {RESTARTS})")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts alone")
-    parser.add_argument("--report", type=Path, default=HERE / "faults.md", help="default: faults.md beside this")
-    parser.add_argument("--binary", type=Path, help="the daemon (default TIDEMARK, else .build/release/tidemark)")
+    parser.add_argument(
+        "--report", type=Path, default=HERE / "faults.md", help="default: faults.md beside this"
+    )
+    parser.add_argument(
+        "--binary", type=Path, help="the daemon (default TIDEMARK, else .build/release/tidemark)"
+    )
     return parser.parse_args()
 
 
 def main() -> int:
     options = arguments()
-    binary: Path = options.binary or Path(os.environ.get("TIDEMARK") or ROOT / ".build" / "release" / "tidemark")
+    binary: Path = options.binary or Path(
+        os.environ.get("TIDEMARK") or ROOT / ".build" / "release" / "tidemark"
+    )
     os.environ["TIDEMARK"] = str(binary.absolute())
     said = shlex.join(["bash", "Tests/Benchmarks/run.sh", "faults", *sys.argv[1:]])
     context: zmq.Context[Any] = zmq.Context()

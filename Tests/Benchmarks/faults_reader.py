@@ -18,7 +18,8 @@ import zmq
 # The bare peers of the acceptance tests. First, since there is another module of the name `events` here.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Live"))
 
-from delivery_peers import Reader, Requests  # noqa: E402
+from delivery_peers import Requests  # noqa: E402
+from delivery_reader import Reader  # noqa: E402
 
 #: Until it looks whether to stop.
 TURN_MS = 20
@@ -58,7 +59,14 @@ def follow(output: str, control: str, stop: Stop) -> None:
             assert reader.cursor is not None
             tell(next=reader.cursor[1], handed=handed, fetches=reader.fetches, gaps=reader.gaps)
     assert reader.cursor is not None
-    tell(ended=True, next=reader.cursor[1], handed=handed, fetches=reader.fetches, gaps=reader.gaps, latencies=latencies)
+    tell(
+        ended=True,
+        next=reader.cursor[1],
+        handed=handed,
+        fetches=reader.fetches,
+        gaps=reader.gaps,
+        latencies=latencies,
+    )
 
 
 def fetch(control: str, pause_ms: int, stop: Stop) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import harness
-from delivery_peers import Lossy, Reader, Reliable, until
+from delivery_peers import Lossy, Reliable, until
+from delivery_reader import Reader
 from delivery_served import SECOND, Json, Kept, plain
 from live import Daemon
 
@@ -108,31 +109,38 @@ class Load(threading.Thread):
 def killed_at_random(
     kept: Kept, seed: str, kills: int, say: Callable[[str], None] = print, end: Callable[[Daemon], object] = Daemon.kill
 ) -> Told:
-    """Serves, loads, ends the daemon by `end` and starts it again, and compares; an assertion tells what does not hold."""
+    """Serves, loads, ends the daemon and starts it again, and compares; an assertion tells what does not hold."""
     drawn = random.Random(seed)
     told = Told()
     begun = time.monotonic()
     kept.serve()
     load = Load(kept, seed).begun()
     reader = kept.reader().joined()
+
+    def reach(number: int) -> None:
+        what = f"acknowledged up to {number}"
+        until(lambda: load.taken >= number, what, load.check, lambda: reader.pump(5), seconds=60)
+
+    def let_pass(seconds: float) -> None:
+        moment = time.monotonic() + seconds
+        until(lambda: time.monotonic() > moment, "a moment", lambda: reader.pump(1))
+
     while told.kills < kills:
-        aim = load.taken + drawn.randrange(1, BETWEEN_KILLS)
-        until(lambda: load.check() or reader.pump(5) or load.taken >= aim, f"acknowledged up to {aim}", 60)
+        reach(load.taken + drawn.randrange(1, BETWEEN_KILLS))
         end(kept.daemon)
         told.kills += 1
         while end is Daemon.kill and told.kills < kills and drawn.random() < 0.25:
             # Somewhere in its start, which takes some tens of ms.
             kept.begin()
-            moment = time.monotonic() + drawn.random() * 0.1
-            until(lambda: reader.pump(1) or time.monotonic() > moment, "a moment")
+            let_pass(drawn.random() * 0.1)
             kept.daemon.kill()
             told.kills += 1
             told.kills_before_ready += 1
         kept.serve()
         say(f"killed {told.kills} times; {load.taken} acknowledged, {len(reader.handed)} handed over")
-    until(lambda: load.check() or reader.pump(5) or load.taken >= aim, "after the last kill", 60)
+    reach(load.taken + BETWEEN_KILLS)
     load.asked_to_end.set()
-    until(lambda: load.check() or reader.pump(5) or not load.is_alive(), "the end of the load", 120)
+    until(lambda: not load.is_alive(), "the end of the load", load.check, lambda: reader.pump(5), seconds=120)
     load.end()
     told.seconds = time.monotonic() - begun
     require_accounts(kept, load, told)
@@ -195,9 +203,7 @@ def require_numbers(kept: Kept, reader: Reader, told: Told) -> None:
 
 def require_decisions(kept: Kept, reader: Reader, load: Load) -> None:
     """Alerts and decisions on the reliable source's models are those of a replay of the same events."""
-    lines = [
-        plain("scorer", load.reliable.numbers.epoch, place + 1, *event) for place, event in enumerate(load.events)
-    ]
+    lines = [plain("scorer", load.reliable.numbers.epoch, place + 1, *event) for place, event in enumerate(load.events)]
     configuration = {key: value for key, value in kept.said.items() if key not in ("state", "journal", "sockets")}
     replayed = harness.replay(kept.folder, configuration, lines)
     assert not replayed.rejected, list(replayed.rejected.items())[:3]

@@ -13,7 +13,8 @@ from typing import Any
 
 import harness
 import zmq
-from delivery_peers import Context, Lossy, Message, Reader, Reliable, Requests, until
+from delivery_peers import Context, Lossy, Message, Reliable, Requests, until
+from delivery_reader import Reader
 from live import Daemon
 
 Json = Any
@@ -30,7 +31,12 @@ class Kept:
         self.folder, self.context, self._start = folder, context, start
         self.state = folder / "state"
         ends = {name: [f"ipc://{folder}/{name}"] for name in SOCKETS}
-        self.said: dict[str, Json] = {"name": "keep", "state": str(self.state), "sockets": ends, "defaults": DEFAULTS} | more
+        self.said: dict[str, Json] = {
+            "name": "keep",
+            "state": str(self.state),
+            "sockets": ends,
+            "defaults": DEFAULTS,
+        } | more
         self.daemon: Daemon
         self.starts = 0
 
@@ -116,12 +122,12 @@ class Kept:
         reader.close()
         return Status(sources, found)
 
-    def until_status(self, holds: Callable[[Status], bool], what: str) -> Status:
+    def until_status(self, holds: Callable[[Status], bool], what: str, *beside: Callable[[], object]) -> Status:
         def asked() -> Status | None:
             status = self.status()
             return status if holds(status) else None
 
-        found: Status = until(asked, what)
+        found: Status = until(asked, what, *beside)
         return found
 
     def logged(self, *patterns: str) -> bool:

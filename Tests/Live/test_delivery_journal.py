@@ -9,8 +9,9 @@ from pathlib import Path
 
 import harness
 import pytest
-from delivery_peers import Context, Reader, Reliable, until
-from delivery_served import DEFAULTS, SECOND, SOCKETS, Kept, Start, decide, is_about
+from delivery_peers import Context, Reliable, until
+from delivery_reader import Reader
+from delivery_served import DEFAULTS, SECOND, SOCKETS, Kept, Start, Status, decide, is_about
 
 #: The least that the configuration takes: 256 KiB, which some hundred alerts and decisions fill.
 FEW_PAGES = 64
@@ -74,7 +75,10 @@ def test_the_retrain_clock_survives(kept: Kept, ends: str) -> None:
     kept.serve()
     reader, publisher = kept.reader().joined(), kept.reliable()
     start = time.time_ns() - 24 * 3600 * SECOND
-    hours = lambda count: start + int(count * 3600 * SECOND)  # noqa: E731
+
+    def hours(count: float) -> int:
+        return start + int(count * 3600 * SECOND)
+
     publisher.metrics("fraud", 0.99, start)
     publisher.metrics("fraud", 0.5, hours(1))
     publisher.settle()
@@ -119,12 +123,13 @@ def test_a_full_disk_holds_back_what_cannot_be_stored_and_nothing_else(kept: Kep
     for _ in range(50):
         lossy.metrics("quiet", 0.97)
         publisher.metrics("quiet", 0.97)
-    wanted = lambda each: (  # noqa: E731
-        publisher.pump(1)
-        or each.sources["pod"]["received"] == 50
-        and each.sources["scorer"]["sequence"] == str(publisher.numbers.last)
-    )
-    status = kept.until_status(wanted, "what was sent meanwhile is received")
+
+    def is_received(status: Status) -> bool:
+        sources = status.sources
+        said = sources["pod"]["received"], sources["scorer"]["sequence"]
+        return said == (50, str(publisher.numbers.last))
+
+    status = kept.until_status(is_received, "what was sent meanwhile is received", lambda: publisher.pump(1))
     assert status.sources["scorer"]["received"] >= before + 50 and publisher.acked == acked
     assert status.journal["state"] == "failing" and status.journal["since"] == failing["since"]
 
@@ -177,7 +182,9 @@ def test_what_waited_is_committed_and_sent_in_order_when_the_journal_can_be_writ
     with Locked(kept):
         for model in range(20):
             decide(publisher, f"model-{model}")
-        status = kept.until_status(lambda each: publisher.pump(1) or each.journal["state"] == "failing", "it fails")
+        status = kept.until_status(
+            lambda each: each.journal["state"] == "failing", "it fails", lambda: publisher.pump(1)
+        )
         assert status.journal["outputs_waiting"] == 40 and status.journal["detail"]
         # What it decides only now waits too, and nothing of all that is told or acknowledged.
         refused = requests.feedback(decision, "acked", owner="first")
@@ -239,13 +246,20 @@ def test_a_damaged_journal_is_set_aside_and_a_new_one_begun(kept: Kept) -> None:
     kept.serve()
     assert kept.logged("warning", "damaged", "set aside")
     assert kept.epoch > before
-    (aside,) = (each for each in kept.state.iterdir() if ".corrupt-" in each.name and not each.name.endswith(("-wal", "-shm")))
+    (aside,) = (
+        each for each in kept.state.iterdir() if ".corrupt-" in each.name and not each.name.endswith(("-wal", "-shm"))
+    )
     assert b"\xa5" * 4096 in aside.read_bytes()
     decide(publisher, "card")
     publisher.settle()
     reader.until_caught_up()
     assert reader.gaps == ["epoch_mismatch"], "readers are told"
-    assert [(each.epoch, each.seq) for each in reader.handed] == [(before, 1), (before, 2), (kept.epoch, 1), (kept.epoch, 2)]
+    assert [(each.epoch, each.seq) for each in reader.handed] == [
+        (before, 1),
+        (before, 2),
+        (kept.epoch, 1),
+        (kept.epoch, 2),
+    ]
     scorer = kept.status().sources["scorer"]
     assert (scorer["lost"], scorer["received"]) == (2, 2), "what was acknowledged to the journal that is gone"
 
@@ -401,7 +415,7 @@ def test_a_silence_that_falls_due_while_the_daemon_is_down_is_told_when_it_begin
     publisher.settle()
     heard = time.monotonic()
     kept.daemon.stop()
-    until(lambda: reader.pump(20) or time.monotonic() - heard > 0.4, "the time that it may be silent")
+    until(lambda: time.monotonic() - heard > 0.4, "the time that it may be silent", lambda: reader.pump(20))
     kept.serve()
     publisher.settle()
     opened = reader.wait_for(is_about("fraud", "opened"))

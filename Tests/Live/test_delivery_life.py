@@ -18,7 +18,9 @@ RETRAIN = {
     "duration": "1h",
     "verify_after": "1h",
 }
-CHANGE_KEYS = "decision_id model version attempt attempt_id rev state at owner reason superseded_by final retry_at".split()
+CHANGE_KEYS = (
+    "decision_id model version attempt attempt_id rev state at owner reason superseded_by final retry_at".split()
+)
 
 
 class Orchestrated:
@@ -114,7 +116,11 @@ def test_claimed_and_not_started_is_an_alert_and_the_next_attempt(kept: Kept) ->
     life = Orchestrated(kept, start_within="300ms", attempts=2)
     life.granted("acked", owner="dead")
     failed = life.wait("failed")
-    assert (failed["data"]["reason"], failed["data"]["final"], failed["data"]["owner"]) == ("not_started", False, "dead")
+    assert (failed["data"]["reason"], failed["data"]["final"], failed["data"]["owner"]) == (
+        "not_started",
+        False,
+        "dead",
+    )
     second = life.wait("issued", after=4)
     assert second["id"] == second["data"]["attempt_id"] == f"{life.id}-a2" and second["data"]["attempt"] == 2
     unchanged = set(life.issued["data"]) - {"issued_at", "attempt", "attempt_id", "rev"}
@@ -169,7 +175,7 @@ def test_timers_that_run_out_while_the_daemon_is_down_are_done_when_it_begins(ke
     life.granted("acked", owner="dead")
     claimed = time.monotonic()
     kept.daemon.kill()
-    until(lambda: life.reader.pump(20) or time.monotonic() - claimed > 0.5, "the time in which to start")
+    until(lambda: time.monotonic() - claimed > 0.5, "the time in which to start", lambda: life.reader.pump(20))
     kept.serve()
     failed = life.wait("failed")["data"]
     assert failed["reason"] == "not_started"
@@ -313,7 +319,9 @@ def test_the_first_of_two_claims_wins_fifty_times(kept: Kept) -> None:
     for thread in threads:
         thread.join(60)
     reader.until_caught_up()
-    owners = {each.json["data"]["decision_id"]: each.json["data"]["owner"] for each in reader.handed if each.state == "acked"}
+    owners = {
+        each.json["data"]["decision_id"]: each.json["data"]["owner"] for each in reader.handed if each.state == "acked"
+    }
     assert len(owners) == 50
     for place, decision in enumerate(decisions):
         got = {name: answers[name][place] for name in answers}
@@ -367,7 +375,12 @@ def test_reports_on_the_reliable_socket_are_events_and_refusals_are_nacks(kept: 
 def test_reports_on_the_ingest_socket_change_the_decision_and_are_counted(kept: Kept) -> None:
     life = Orchestrated(kept)
     pod = kept.lossy("airflow-2")
-    for state, owner in (("acked", "airflow-2"), ("started", "other"), ("started", "airflow-2"), ("succeeded", "airflow-2")):
+    for state, owner in (
+        ("acked", "airflow-2"),
+        ("started", "other"),
+        ("started", "airflow-2"),
+        ("succeeded", "airflow-2"),
+    ):
         said = {"decision_id": life.id, "state": state, "owner": owner}
         pod.send(pod.numbers.make("feedback/fraud/-/airflow-2", said))
     succeeded = life.wait("succeeded")
@@ -382,5 +395,3 @@ def test_what_is_only_proposed_has_no_life(kept: Kept) -> None:
     life.last_time = decide(life.publisher, "fraud", at=life.last_time + SECOND)
     life.publisher.settle()
     assert [each for each in life.told() if each[0] == "decision"] == [("decision", "issued")] * 2
-
-

@@ -1,4 +1,4 @@
-"""The lossless lane: acknowledged is durable, taken once and in order, whatever comes twice, too early or as garbage."""
+"""The lossless lane: acknowledged is durable, taken once and in order, whatever comes twice, early or as garbage."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_credit_is_as_the_page_says(kept: Kept) -> None:
 def test_a_publisher_within_its_credit_sends_far_more_than_it(kept: Kept) -> None:
     publisher = kept.reliable()
     kept.again(journal={"checkpoint_events": 100})
-    for number in range(2_000):
+    for _ in range(2_000):
         publisher.metrics("fraud", 0.97)
     most = 0
 
@@ -219,7 +219,7 @@ def test_a_publisher_that_begins_again_with_its_epoch_is_no_restart(kept: Kept) 
     first = kept.reliable()
     for _ in range(10):
         first.metrics("fraud", 0.97)
-    until(lambda: first.pump(5) or first.sent == 10, "sent")
+    until(lambda: first.sent == 10, "sent", lambda: first.pump(5))
     first.close()
     # It has a file: its ring and its numbers are as they were, whatever it had heard.
     second = kept.reliable(epoch=first.numbers.epoch)
@@ -285,7 +285,7 @@ def test_a_lossy_publisher_that_begins_again_a_hundred_times_has_no_false_gap(ke
         return judged
 
     first = kept.lossy("first")
-    until(lambda: first.metrics("quiet", 0.97) or hear(), "the subscription")
+    until(hear, "the subscription", lambda: first.metrics("quiet", 0.97))
     first.close()
     kept.until_status(lambda each: each.sources["first"]["state"] == "ended", "its bye")
     while assessments.poll(0):
@@ -351,13 +351,15 @@ def test_frames_that_are_too_large_cut_the_connection_and_nothing_else(kept: Kep
     lane = Lane(kept, "large")
     # Above the limit of the configuration, below that of libzmq: it has its number.
     descriptor = {"pad": "x" * 70_000} | METRICS
-    lane.socket.send_multipart(message("metrics/fraud/-/large", lane.numbers.epoch, 1, descriptor, struct.pack("<d", 1)))
+    lane.socket.send_multipart(
+        message("metrics/fraud/-/large", lane.numbers.epoch, 1, descriptor, struct.pack("<d", 1))
+    )
     nack = lane.take("nack")
     assert (nack.seq, nack.json["code"]) == (1, "too_large")
     lane.acked(1)
     lane.socket.send_multipart([b"metrics/fraud/-/large", b"x" * 200_000])
     lane.send(2)
-    until(lambda: lane.hello(2, 2).seq == 2 or lane.send(2), "after the connection was made again")
+    until(lambda: lane.hello(2, 2).seq == 2, "after the connection was made again", lambda: lane.send(2))
     publisher.metrics("fraud", 0.97)
     publisher.settle()
 
@@ -376,7 +378,7 @@ def test_peers_that_speak_no_zeromq_or_as_another_socket_are_harmless(kept: Kept
         peer = shaken(kept.endpoint(name), b"DEALER")
         peer.sendall(frame(b"", more=True) * 100)
         peers.append(peer)
-    for number in range(20):
+    for _ in range(20):
         publisher.metrics("fraud", 0.97)
     publisher.settle()
     assert kept.requests().fetch(kept.epoch, 1)[1]["status"] == "complete"
