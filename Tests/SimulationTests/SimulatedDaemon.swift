@@ -32,6 +32,8 @@ final class SimulatedDaemon {
     /// How much of the history the batch under way, or the one that failed, includes.
     var mark: Int?
     var isStopping = false
+    /// Whether the engine was held when it was last looked at.
+    var wasHeld = false
     var lastCommits = 0
     /// For a canary alone: what each ticket asked.
     var asked: [String: Feedback] = [:]
@@ -104,9 +106,9 @@ final class SimulatedDaemon {
     do {
       var recovered = try journal.database.recover()
       if starts > 0, let canary { recovered = canary.recovered(recovered) }
-      var delivery = try Delivery(
-        settings, name: Self.name, checkpoints: checkpoints, journal: recovered, now: now)
-      delivery.tracksChanges = true
+      let engine = try MonitoringEngine(settings: settings, restoring: recovered.states)
+      var delivery = Delivery(
+        engine, name: Self.name, checkpoints: checkpoints, journal: recovered, now: now)
       // Nothing depends on it.
       delivery.reportsAssessments = world.chance(300)
       process = Process(delivery)
@@ -205,7 +207,11 @@ final class SimulatedDaemon {
     Frames.with(message) { frames in
       do throws(Remark) {
         let event = try decoder.decode(frames)
-        process.delivery.take(event, from: link.map { .reliable(peer: $0.identity) } ?? .lossy, at: now)
+        if let link {
+          process.delivery.take(event, fromPeer: link.identity, at: now)
+        } else {
+          process.delivery.take(event, at: now)
+        }
       } catch {
         if let link { process.delivery.refuse(error, from: link.identity, at: now) }
       }
@@ -315,12 +321,13 @@ final class SimulatedDaemon {
   private func complete(_ process: Process, _ error: JournalError?) {
     if let error {
       process.delivery.failed(error.description, at: now)
-      history.append(.hold(true, since: lastTurn))
     } else {
       process.mark = nil
-      let wasFailing = process.delivery.health.isFailing
       process.delivery.committed(at: now)
-      if wasFailing { history.append(.hold(false, since: lastTurn)) }
+    }
+    if process.delivery.engine.isHeld != process.wasHeld {
+      process.wasHeld.toggle()
+      history.append(.hold(process.wasHeld, since: lastTurn))
     }
     if dies(at: .afterCompletion) { return }
     perform()
