@@ -7,7 +7,7 @@ import Wire
 
 @testable import Daemon
 
-/// One run: a daemon, its journal, four publishers, three readers and two orchestrators, first with faults and then
+/// One run: a daemon, its journal, five publishers, four readers and two orchestrators, first with faults and then
 /// without, until all has drained.
 final class Simulation {
   /// What a run came to.
@@ -63,6 +63,7 @@ final class Simulation {
   let checks: Checks
   private let settings: EngineSettings
   private var lossy: [LossyPublisher] = []
+  private var plain: [PlainPublisher] = []
   private var reliable: [ReliablePublisher] = []
   private var subscribers: [Subscriber] = []
   private var orchestrators: [Orchestrator] = []
@@ -76,7 +77,8 @@ final class Simulation {
     settings = Self.settings(world)
     var checkpoints = CheckpointPolicy()
     checkpoints.interval = .milliseconds([200, 1_000][world.pick(2)])
-    checkpoints.events = world.pick(5...60)
+    // Twice as many may be on the way, which now and then is all that a ring sends.
+    checkpoints.events = world.chance(300) ? world.pick(2...5) : world.pick(5...60)
     daemon = SimulatedDaemon(
       world, journal, checks, settings: settings, checkpoints: checkpoints, canary: canary)
     daemon.setsClock = world.chance(250)
@@ -130,6 +132,7 @@ final class Simulation {
       LossyPublisher(world, source: name("l1"), models: ["c", "d"], every: 200, daemon),
       LossyPublisher(world, source: name("l2"), models: ["d"], every: 400, daemon),
     ]
+    plain = [PlainPublisher(world, source: name("p1"), models: ["e"], daemon)]
     subscribers = [
       Subscriber(world, name: "s1", .init(slowness: 0), daemon),
       Subscriber(world, name: "s2", .init(prefixes: ["decision/", "alert/a/"], slowness: 300), daemon),
@@ -160,6 +163,7 @@ final class Simulation {
     world.stopFaults()
     for publisher in reliable { publisher.signals.isHealthy = true }
     for publisher in lossy { publisher.signals.isHealthy = true }
+    for publisher in plain { publisher.recover() }
     // Arrival stands still until a clock that was set back has caught up.
     let standstill = daemon.setsClock ? SimulatedDaemon.largestStep * 2 : .zero
     let drained = World.start.advanced(by: .seconds(Self.faultSeconds + Self.drainSeconds) + standstill)
@@ -169,6 +173,7 @@ final class Simulation {
     checks.resolution.finish(longest: Self.longestRest + standstill)
     for publisher in reliable { publisher.stop() }
     for publisher in lossy { publisher.stop() }
+    for publisher in plain { publisher.stop() }
     world.run(until: drained.advanced(by: .seconds(2)))
     daemon.stop()
     world.run(until: drained.advanced(by: .seconds(5)))
