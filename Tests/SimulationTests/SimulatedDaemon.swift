@@ -88,10 +88,13 @@ final class SimulatedDaemon {
 
   // MARK: Peers
 
-  func add(_ link: Link) { links.append(link) }
+  func add(_ link: Link) {
+    links.append(link)
+    if isRunning { link.daemonStarted() }
+  }
 
   func addOutput(_ link: Link, prefixes: [[UInt8]]) {
-    links.append(link)
+    add(link)
     outputs.append((link, prefixes))
   }
 

@@ -183,6 +183,11 @@ final class Simulation {
 
   private func check() throws {
     world.require(!daemon.isRunning, .noDecisionLost, "the daemon does not stop")
+    // Checkers of a run in which nothing happens find nothing.
+    world.require(
+      daemon.received > 500 && checks.resolution.decisions > 1
+        && checks.acknowledgements.acknowledgements > 100,
+      .noDecisionLost, "hardly anything happened: \(daemon.received) events")
     let accepted = AcceptedHistory(daemon.history)
     ReplayEqualsLive(world).finish(
       daemon.history, accepted, until: daemon.lastTurn, settings: settings, epoch: journal.epoch,
