@@ -53,9 +53,11 @@ final class Simulation {
     }
   }
 
-  static let faultSeconds = 30
+  static let faultSeconds = 24
   /// Long enough for every timer of a decision to run out twice.
-  static let drainSeconds = 30
+  static let drainSeconds = 24
+  /// What a reader needs to see that it missed something, and to fetch it.
+  private static let fetching = Duration.seconds(2)
 
   let world: World
   let journal: SimulatedJournal
@@ -64,6 +66,7 @@ final class Simulation {
   private let settings: EngineSettings
   private var lossy: [LossyPublisher] = []
   private var plain: [PlainPublisher] = []
+  private var stoppedAt = Duration.zero
   private var reliable: [ReliablePublisher] = []
   private var subscribers: [Subscriber] = []
   private var orchestrators: [Orchestrator] = []
@@ -174,9 +177,10 @@ final class Simulation {
     for publisher in reliable { publisher.stop() }
     for publisher in lossy { publisher.stop() }
     for publisher in plain { publisher.stop() }
-    world.run(until: drained.advanced(by: .seconds(2)))
+    world.run(until: drained.advanced(by: .seconds(4)))
+    stoppedAt = world.elapsed
     daemon.stop()
-    world.run(until: drained.advanced(by: .seconds(5)))
+    world.run(until: drained.advanced(by: .seconds(7)))
     guard world.violations.isEmpty else { return }
     try check()
   }
@@ -197,7 +201,8 @@ final class Simulation {
     for publisher in lossy { checks.account.dropped[publisher.source] = publisher.dropped }
     checks.account.finish(
       accepted, daemon.lastReports, reliable: reliable.map(\.source), checks.acknowledgements)
-    checks.delivery.finish(checks.stored, subscribers)
+    let stop = World.start.advanced(by: stoppedAt).advanced(by: .zero - Self.fetching)
+    checks.delivery.finish(checks.stored.lazy.filter { $0.at <= stop }.map(\.facts), subscribers)
   }
 
   var figures: Figures {
