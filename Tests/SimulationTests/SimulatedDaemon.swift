@@ -312,6 +312,7 @@ final class SimulatedDaemon {
       applied: { [self] in
         survived = mark
         checks.applied(stored)
+        expectLive(stored.messages, of: process)
         _ = dies(at: .afterApply)
       },
       done: { [self] error in
@@ -319,6 +320,14 @@ final class SimulatedDaemon {
       })
     process.commitAllowed = now.advanced(by: .milliseconds(world.pick(0...20)))
     _ = dies(at: .afterSubmit)
+  }
+
+  /// A process that lives on sends what it stored, though readers could fetch it.
+  private func expectLive(_ messages: [StoredMessage], of process: Process) {
+    guard !messages.isEmpty else { return }
+    world.after(milliseconds: 100) { [self] in
+      if self.process === process { checks.publication.requireSent(messages) }
+    }
   }
 
   private func complete(_ process: Process, _ error: JournalError?) {

@@ -85,6 +85,7 @@ final class Checks {
 
   /// A message left the daemon.
   func published(_ message: StoredMessage) {
+    publication.left(message.number)
     publication.sent(message.number, message.topic, message.header, message.body)
   }
 
