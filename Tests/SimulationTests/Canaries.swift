@@ -21,8 +21,11 @@ enum Canaries {
     Planted(description: "acknowledges before the commit", checker: .acknowledgedIsDurable) {
       AcknowledgesEarly()
     },
-    Planted(description: "forgets a source's cursor on recovery", checker: .accountExact) {
-      Forgets(kind: RecordKind.source)
+    Planted(description: "forgets a lossless source's cursor on recovery", checker: .acknowledgedIsDurable) {
+      Forgets(kind: RecordKind.source, of: "r1")
+    },
+    Planted(description: "forgets a lossy source's cursor on recovery", checker: .accountExact) {
+      Forgets(kind: RecordKind.source, of: "l1")
     },
     Planted(description: "forgets a model on recovery", checker: .everyAlertResolves) {
       Forgets(kind: RecordKind.model)
@@ -77,15 +80,19 @@ private final class AcknowledgesEarly: Canary {
   }
 }
 
-/// Records of one kind are gone after a restart.
+/// Records of one kind are gone after a restart, or of these the one that begins with a name.
 private final class Forgets: Canary {
   private let kind: UInt8
+  private let name: [UInt8]
 
-  init(kind: UInt8) { self.kind = kind }
+  init(kind: UInt8, of name: String = "") { (self.kind, self.name) = (kind, Array(name.utf8)) }
 
   override func recovered(_ journal: RecoveredJournal) -> RecoveredJournal {
     var journal = journal
-    journal.states.removeAll { $0.kind == kind }
+    // A version in one byte, a length in four, then the name.
+    journal.states.removeAll { [kind, name] record in
+      record.kind == kind && record.value?.dropFirst(5).starts(with: name) ?? false
+    }
     return journal
   }
 }

@@ -1,5 +1,43 @@
 import Events
 
+/// A publisher on the ingest socket that does not number, sends plain events, and some of them again.
+final class PlainPublisher {
+  private let world: World
+  private let link: Link
+  private let signals: ModelSignals
+  private var plain: PlainSource
+  private var last: [Message] = []
+  private var isStopped = false
+
+  init(_ world: World, source: SourceName, models: [String], _ daemon: SimulatedDaemon) {
+    self.world = world
+    signals = ModelSignals(world, models: models)
+    plain = PlainSource(source)
+    link = Link(
+      world, name: source.text,
+      up: Channel(world, .init(isLossy: true, waiting: 40)) { daemon.receive($0) },
+      down: Channel(world, .init(isLossy: false, waiting: 0)) { _ in })
+    daemon.add(link)
+    link.peerStarted()
+    sendSoon()
+  }
+
+  func recover() { signals.isHealthy = true }
+  func stop() { isStopped = true }
+
+  private func sendSoon() {
+    world.after(milliseconds: world.pick(300...900)) { [self] in
+      guard !isStopped else { return }
+      let (model, body) = signals.next()
+      let message = plain.message(body, of: model, at: world.now)
+      link.up.send(message)
+      last = Array((last + [message]).suffix(20))
+      if world.fault(100) { link.up.send(last[world.pick(last.count)]) }
+      sendSoon()
+    }
+  }
+}
+
 /// A publisher on the ingest socket: it numbers what it was asked to send, drops some of it itself, sends heads,
 /// and restarts with a higher epoch, with a bye or without.
 final class LossyPublisher {
@@ -51,7 +89,7 @@ final class LossyPublisher {
         message = numbering.number(.feedback(feedback), of: .unspecified, at: world.now)
       } else {
         let (model, body) = signals.next()
-        message = numbering.number(body, of: model, at: world.now)
+        message = numbering.number(body, of: model, at: world.now, isDamaged: world.fault(10))
       }
       account.accepted(message, source, numbering.epoch, numbering.last)
       if world.fault(10) {

@@ -77,6 +77,25 @@ final class ModelSignals {
   }
 }
 
+/// A source that does not number: plain events with ids of their own.
+struct PlainSource {
+  let source: SourceName
+  private var sent = 0
+  private var encoder = EventEncoder()
+
+  init(_ source: SourceName) { self.source = source }
+
+  mutating func message(_ body: EventBody, of model: ModelKey, at time: Timestamp) -> Message {
+    sent += 1
+    let header = EventHeader(
+      id: .text("event-\(sent)"), origin: Origin(source: source, model: model), time: time)
+    guard let (topic, body) = encoder.encode(Event(header: header, body: body)) else {
+      preconditionFailure("these bodies can be encoded")
+    }
+    return [topic, body]
+  }
+}
+
 /// The numbers that a source gives, and its messages under them.
 struct SourceNumbering {
   let source: SourceName
@@ -102,14 +121,19 @@ struct SourceNumbering {
   }
 
   /// Gives the next number.
-  mutating func number(_ body: EventBody, of model: ModelKey, at time: Timestamp) -> Message {
+  ///
+  /// - Parameter isDamaged: its descriptor is none, so that it is refused under its number.
+  mutating func number(
+    _ body: EventBody, of model: ModelKey, at time: Timestamp, isDamaged: Bool = false
+  ) -> Message {
     let sequence = SequenceNumber(epoch: epoch, number: last + 1)
     let origin = Origin(source: source, model: model)
     let event = Event(
       header: EventHeader(origin: origin, sequence: sequence, time: time, sentAt: time), body: body)
     let topic = FramedEncoder.topic(body.kind ?? .metrics, origin)
     let frames = encoder.encode(event, previous: lastOfTopic[topic] ?? 0, sendTime: time.nanoseconds)
-    guard let frames else { preconditionFailure("these bodies can be encoded") }
+    guard var frames else { preconditionFailure("these bodies can be encoded") }
+    if isDamaged { frames[2] = Array("{".utf8) }
     last += 1
     lastOfTopic[topic] = last
     return frames

@@ -10,6 +10,8 @@ final class Orchestrator {
     var report: Feedback.Report
     var request: UInt64 = 0
     var askedAt: Timestamp?
+    /// Of the claim, once it is granted.
+    var token: String?
   }
 
   private static let patience = Duration.seconds(5)
@@ -79,6 +81,7 @@ final class Orchestrator {
     var body =
       #"{"decision_id":"\#(item.decision)","state":"\#(item.report.rawValue)","attempt":\#(item.attempt)"#
       + #","owner":"\#(name)""#
+    if let token = item.token { body += #","token":"\#(token)""# }
     if item.report == .rejected || item.report == .failed, world.chance(700) {
       body += #","retry_after_s":\#(world.pick(0...3))"#
     }
@@ -96,10 +99,13 @@ final class Orchestrator {
     guard FramedHeader.Kind(rawValue: header.kind) == .ack else {
       // Over, or another's; what was not looked at is asked again.
       if ["unavailable", "busy"].contains(text.text("code")) { return askAgain(index) }
+      world.require(
+        text.text("code") != "wrong_token", .noDecisionDoubled, "the token that \(name) was given is refused")
       work.remove(at: index)
       return
     }
     checks.ownership.granted(name, header.number, text)
+    work[index].token = text.text("token")
     proceed(index)
   }
 

@@ -134,7 +134,7 @@ final class ReliablePublisher {
       message = numbering.number(.feedback(feedback), of: .unspecified, at: world.now)
     } else {
       let (model, body) = signals.next()
-      message = numbering.number(body, of: model, at: world.now)
+      message = numbering.number(body, of: model, at: world.now, isDamaged: world.fault(10))
     }
     ring.append(message)
     checks.account.accepted(message, source, numbering.epoch, numbering.last)

@@ -32,6 +32,8 @@ final class SimulatedDaemon {
     /// How much of the history the batch under way, or the one that failed, includes.
     var mark: Int?
     var isStopping = false
+    /// Whether the engine was held when it was last looked at.
+    var wasHeld = false
     var lastCommits = 0
     /// For a canary alone: what each ticket asked.
     var asked: [String: Feedback] = [:]
@@ -86,10 +88,13 @@ final class SimulatedDaemon {
 
   // MARK: Peers
 
-  func add(_ link: Link) { links.append(link) }
+  func add(_ link: Link) {
+    links.append(link)
+    if isRunning { link.daemonStarted() }
+  }
 
   func addOutput(_ link: Link, prefixes: [[UInt8]]) {
-    links.append(link)
+    add(link)
     outputs.append((link, prefixes))
   }
 
@@ -307,6 +312,7 @@ final class SimulatedDaemon {
       applied: { [self] in
         survived = mark
         checks.applied(stored)
+        expectLive(stored.messages, of: process)
         _ = dies(at: .afterApply)
       },
       done: { [self] error in
@@ -316,15 +322,24 @@ final class SimulatedDaemon {
     _ = dies(at: .afterSubmit)
   }
 
+  /// A process that lives on sends what it stored, though readers could fetch it.
+  private func expectLive(_ messages: [StoredMessage], of process: Process) {
+    guard !messages.isEmpty else { return }
+    world.after(milliseconds: 100) { [self] in
+      if self.process === process { checks.publication.requireSent(messages) }
+    }
+  }
+
   private func complete(_ process: Process, _ error: JournalError?) {
     if let error {
       process.delivery.failed(error.description, at: now)
-      history.append(.hold(true, since: lastTurn))
     } else {
       process.mark = nil
-      let wasFailing = process.delivery.health.isFailing
       process.delivery.committed(at: now)
-      if wasFailing { history.append(.hold(false, since: lastTurn)) }
+    }
+    if process.delivery.engine.isHeld != process.wasHeld {
+      process.wasHeld.toggle()
+      history.append(.hold(process.wasHeld, since: lastTurn))
     }
     if dies(at: .afterCompletion) { return }
     perform()

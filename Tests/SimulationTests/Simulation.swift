@@ -7,7 +7,7 @@ import Wire
 
 @testable import Daemon
 
-/// One run: a daemon, its journal, four publishers, three readers and two orchestrators, first with faults and then
+/// One run: a daemon, its journal, five publishers, four readers and two orchestrators, first with faults and then
 /// without, until all has drained.
 final class Simulation {
   /// What a run came to.
@@ -53,9 +53,11 @@ final class Simulation {
     }
   }
 
-  static let faultSeconds = 30
+  static let faultSeconds = 24
   /// Long enough for every timer of a decision to run out twice.
-  static let drainSeconds = 30
+  static let drainSeconds = 24
+  /// What a reader needs to see that it missed something, and to fetch it.
+  private static let fetching = Duration.seconds(2)
 
   let world: World
   let journal: SimulatedJournal
@@ -63,6 +65,8 @@ final class Simulation {
   let checks: Checks
   private let settings: EngineSettings
   private var lossy: [LossyPublisher] = []
+  private var plain: [PlainPublisher] = []
+  private var stoppedAt = Duration.zero
   private var reliable: [ReliablePublisher] = []
   private var subscribers: [Subscriber] = []
   private var orchestrators: [Orchestrator] = []
@@ -76,7 +80,8 @@ final class Simulation {
     settings = Self.settings(world)
     var checkpoints = CheckpointPolicy()
     checkpoints.interval = .milliseconds([200, 1_000][world.pick(2)])
-    checkpoints.events = world.pick(5...60)
+    // Twice as many may be on the way, which now and then is all that a ring sends.
+    checkpoints.events = world.chance(300) ? world.pick(2...5) : world.pick(5...60)
     daemon = SimulatedDaemon(
       world, journal, checks, settings: settings, checkpoints: checkpoints, canary: canary)
     daemon.setsClock = world.chance(250)
@@ -130,6 +135,7 @@ final class Simulation {
       LossyPublisher(world, source: name("l1"), models: ["c", "d"], every: 200, daemon),
       LossyPublisher(world, source: name("l2"), models: ["d"], every: 400, daemon),
     ]
+    plain = [PlainPublisher(world, source: name("p1"), models: ["e"], daemon)]
     subscribers = [
       Subscriber(world, name: "s1", .init(slowness: 0), daemon),
       Subscriber(world, name: "s2", .init(prefixes: ["decision/", "alert/a/"], slowness: 300), daemon),
@@ -160,6 +166,7 @@ final class Simulation {
     world.stopFaults()
     for publisher in reliable { publisher.signals.isHealthy = true }
     for publisher in lossy { publisher.signals.isHealthy = true }
+    for publisher in plain { publisher.recover() }
     // Arrival stands still until a clock that was set back has caught up.
     let standstill = daemon.setsClock ? SimulatedDaemon.largestStep * 2 : .zero
     let drained = World.start.advanced(by: .seconds(Self.faultSeconds + Self.drainSeconds) + standstill)
@@ -169,15 +176,22 @@ final class Simulation {
     checks.resolution.finish(longest: Self.longestRest + standstill)
     for publisher in reliable { publisher.stop() }
     for publisher in lossy { publisher.stop() }
-    world.run(until: drained.advanced(by: .seconds(2)))
+    for publisher in plain { publisher.stop() }
+    world.run(until: drained.advanced(by: .seconds(4)))
+    stoppedAt = world.elapsed
     daemon.stop()
-    world.run(until: drained.advanced(by: .seconds(5)))
+    world.run(until: drained.advanced(by: .seconds(7)))
     guard world.violations.isEmpty else { return }
     try check()
   }
 
   private func check() throws {
     world.require(!daemon.isRunning, .noDecisionLost, "the daemon does not stop")
+    // Checkers of a run in which nothing happens find nothing.
+    world.require(
+      daemon.received > 500 && checks.resolution.decisions > 1
+        && checks.acknowledgements.acknowledgements > 100,
+      .noDecisionLost, "hardly anything happened: \(daemon.received) events")
     let accepted = AcceptedHistory(daemon.history)
     ReplayEqualsLive(world).finish(
       daemon.history, accepted, until: daemon.lastTurn, settings: settings, epoch: journal.epoch,
@@ -187,7 +201,8 @@ final class Simulation {
     for publisher in lossy { checks.account.dropped[publisher.source] = publisher.dropped }
     checks.account.finish(
       accepted, daemon.lastReports, reliable: reliable.map(\.source), checks.acknowledgements)
-    checks.delivery.finish(checks.stored, subscribers)
+    let stop = World.start.advanced(by: stoppedAt).advanced(by: .zero - Self.fetching)
+    checks.delivery.finish(checks.stored.lazy.filter { $0.at <= stop }.map(\.facts), subscribers)
   }
 
   var figures: Figures {

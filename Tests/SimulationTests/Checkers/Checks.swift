@@ -56,6 +56,7 @@ final class Checks {
   let resolution: EveryAlertResolves
 
   init(_ world: World) {
+    self.world = world
     publication = PublishedIsStored(world)
     identity = NoDecisionDoubled(world)
     ownership = Ownership(world)
@@ -66,15 +67,16 @@ final class Checks {
     resolution = EveryAlertResolves(world)
   }
 
-  /// What is stored, in order.
-  private(set) var stored: [StoredFacts] = []
+  private let world: World
+  /// What is stored, in order, and since when.
+  private(set) var stored: [(facts: StoredFacts, at: Timestamp)] = []
 
   /// A transaction was committed.
   func applied(_ transaction: JournalTransaction) {
     for message in transaction.messages {
       publication.stored(message)
       let facts = StoredFacts(number: message.number, topic: message.topic, body: message.body)
-      stored.append(facts)
+      stored.append((facts, world.now))
       identity.stored(facts)
       ownership.stored(facts)
       resolution.stored(facts)
@@ -83,6 +85,7 @@ final class Checks {
 
   /// A message left the daemon.
   func published(_ message: StoredMessage) {
+    publication.left(message.number)
     publication.sent(message.number, message.topic, message.header, message.body)
   }
 

@@ -40,7 +40,8 @@ final class NoDecisionLost {
     told[name, default: []].append(numbers)
   }
 
-  func finish(_ stored: [StoredFacts], _ subscribers: [Subscriber]) {
+  /// - Parameter stored: what was stored early enough before the daemon's end to be fetched.
+  func finish(_ stored: some Sequence<StoredFacts>, _ subscribers: [Subscriber]) {
     for subscriber in subscribers {
       let handed = handedTo[subscriber.name] ?? []
       let first = subscriber.hasCursor ? 1 : firstNumber[subscriber.name] ?? .max

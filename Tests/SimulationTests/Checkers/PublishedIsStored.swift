@@ -3,11 +3,13 @@ import Journal
 import Wire
 
 /// Nothing is seen by anybody that is not in the journal, byte for byte, and before it is committed; a number
-/// stands for the same bytes for ever; a head counts nothing that is not stored.
+/// stands for the same bytes for ever; a head counts nothing that is not stored; and what is stored is sent.
 final class PublishedIsStored {
   private let world: World
   private var messages: [UInt64: StoredMessage] = [:]
   private var last: UInt64 = 0
+  /// Sent to whoever was there.
+  private var live: Set<UInt64> = []
   /// All that was ever stored, whether or not it still is.
   private(set) var order: [StoredMessage] = []
 
@@ -32,6 +34,18 @@ final class PublishedIsStored {
     world.require(
       stored.topic == topic && stored.header == header && stored.body == body, .publishedIsStored,
       "message \(number) was sent with other bytes than are stored")
+  }
+
+  /// A message left the daemon.
+  func left(_ number: UInt64) { live.insert(number) }
+
+  /// Long after they were stored.
+  func requireSent(_ messages: [StoredMessage]) {
+    for message in messages {
+      world.require(
+        live.contains(message.number), .publishedIsStored,
+        "message \(message.number) is stored and was not sent")
+    }
   }
 
   func headed(_ number: UInt64) {
