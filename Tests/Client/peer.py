@@ -97,9 +97,11 @@ class Peer:
     def close(self) -> None:
         self._socket.close(linger=0)
 
-    def restart(self) -> Peer:
-        """Another daemon at the same endpoint."""
+    def restart(self, publisher: Any) -> Peer:
+        """Another daemon at the same endpoint, once the publisher knows that this one is gone: what it sends before
+        it does is lost on the way."""
         self.close()
+        until(lambda: not publisher._link._connected, "the loss of the connection is noticed")
         return Peer(self._context, self.endpoint)
 
 

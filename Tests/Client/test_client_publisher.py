@@ -277,7 +277,7 @@ def test_the_baseline_is_sent_again_to_a_daemon_that_restarts(peer: Peer) -> Non
         publisher.baseline("b", accuracy=0.8, version="2")
         rows[:] = -1
         assert [message.seq for message in peer.take(4)] == [1, 2, 3, 4]
-        again = peer.restart()
+        again = peer.restart(publisher)
         assert again.any().word == "head"
         first, second = again.take(2)
         assert (first.topic.split("/")[1], first.seq, first.prev) == ("a", 5, 3)
@@ -314,7 +314,7 @@ def test_baselines_that_are_remembered_are_bounded(peer: Peer, monkeypatch: pyte
             publisher.baseline(f"m{index}", accuracy=1)
         publisher.baseline("m0", features=np.zeros((100, 2)))  # more bytes than may be remembered
         peer.take(6)
-        again = peer.restart()
+        again = peer.restart(publisher)
         again.heard_by(publisher)
         publisher.metrics("end", accuracy=1)
         seen = {message.topic.split("/")[1] for message in again.until_word("metrics") if message.word == "baseline"}
