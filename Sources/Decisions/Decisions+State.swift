@@ -13,10 +13,10 @@ extension AlertPolicy {
   }
 
   package init(from reader: inout StateReader) throws(StateError) {
-    let openings = try reader.read(UInt64.self)
+    let openings = try reader.readCount()
     let episode = try reader.readOptional { (reader) throws(StateError) in
       Episode(
-        ordinal: try reader.read(), revision: try reader.read(), openedAt: try reader.readTimestamp(),
+        ordinal: try reader.readCount(), revision: try reader.readCount(), openedAt: try reader.readTimestamp(),
         severity: try reader.readWord())
     }
     self.init(openings: openings, openEpisode: episode)
@@ -31,7 +31,7 @@ extension RetrainTrigger {
 
   package init(policy: RetrainPolicy, from reader: inout StateReader) throws(StateError) {
     self.init(
-      policy: policy, lastRetrain: try reader.readTimestamp(), decisions: try reader.read(UInt64.self))
+      policy: policy, lastRetrain: try reader.readTimestamp(), decisions: try reader.readCount())
   }
 }
 
@@ -67,7 +67,7 @@ extension RetrainLife {
       let decision = try RetrainDecision(from: &reader)
       return Open(
         publication: Publication(model: model, time: time, cause: cause, output: .decision(decision)),
-        decision: decision, revision: try reader.read(), phase: try Phase(from: &reader))
+        decision: decision, revision: try reader.readCount(), phase: try Phase(from: &reader))
     }
     let ended = try reader.readArray { (reader) throws(StateError) -> Ended in
       Ended(
@@ -101,7 +101,7 @@ extension RetrainLife.Phase {
     switch state {
     case .issued:
       self = .issued(
-        times: try reader.readInt(), since: try reader.readTimestamp(), next: try reader.readTimestamp(),
+        times: Int(try reader.readCount()), since: try reader.readTimestamp(), next: try reader.readTimestamp(),
         expires: try reader.readTimestamp())
     case .failed: self = .waiting(until: try reader.readTimestamp())
     case .acked: self = .acked(owner: try reader.readText(), until: try reader.readTimestamp())

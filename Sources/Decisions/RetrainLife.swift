@@ -381,7 +381,8 @@ package struct RetrainLife: Sendable, Equatable {
   /// The answer to a report of what holds already, by whoever reported it.
   private func repetition(of feedback: Feedback) -> FeedbackAnswer.Claim? {
     if let ended = ended.first, ended.decision == feedback.decision,
-      ended.state.rawValue == feedback.report.rawValue, ended.owner == feedback.owner,
+      ended.state.rawValue == feedback.report.rawValue,
+      ended.owner == feedback.owner || feedback.report == .verified || feedback.report == .cancelled,
       feedback.attempt == ended.attempt || (feedback.attempt == nil && ended.isFinal)
     {
       return claim(ended)

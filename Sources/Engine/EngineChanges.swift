@@ -24,7 +24,7 @@ enum RecordKind: UInt8 {
 
 extension MonitoringEngine {
   /// Of the engine's own record; another one is refused.
-  private static let recordVersion: UInt8 = 2
+  private static let recordVersion: UInt8 = 1
 
   /// Whether anything changed since the last ``takeChanges(withHistory:)``.
   package var hasChanges: Bool { !changedModels.isEmpty || !changedSources.isEmpty || hasChanged }
@@ -101,13 +101,11 @@ extension MonitoringEngine {
       switch RecordKind(rawValue: record.kind) {
       case .engine:
         var reader = StateReader(value)
-        guard try reader.read(UInt8.self) == Self.recordVersion else {
-          throw StateError("an engine's record of another version")
-        }
+        try reader.readVersion(upTo: Self.recordVersion, of: "the engine")
         // A clock that was set back while no process ran makes no timer start anew.
         now = try reader.readTimestamp()
         accountedFrom = try reader.readTimestamp()
-        nextSerial = try reader.read()
+        nextSerial = Int64(try reader.readCount())
         try reader.end()
       case .model: modelRecords.append((record.key, value))
       case .baseline: baselines[record.key] = value
@@ -117,17 +115,23 @@ extension MonitoringEngine {
     }
     for (serial, value) in sourceRecords.sorted(by: { $0.key < $1.key }) {
       let ledger = try SourceLedger(serial: serial, value)
+      guard ledgerIndex[ledger.source] == nil, serial < nextSerial else {
+        throw StateError("source \(serial) twice, or from later")
+      }
       ledgerIndex[ledger.source] = ledgers.count
       ledgers.append(ledger)
     }
-    let places = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.serial, $0) })
+    let places = Dictionary(ledgers.enumerated().map { ($1.serial, $0) }) { first, _ in first }
     for (index, entry) in modelRecords.sorted(by: { $0.key < $1.key }).enumerated() {
       guard entry.key == Int64(index) else { throw StateError("no record of model \(index)") }
       var model = try ModelState(entry.value, baseline: baselines[entry.key], engine: settings)
       model.feeds.relocate(places)
+      guard modelIndex[model.key] == nil else { throw StateError("model \(model.key) twice") }
       modelIndex[model.key] = index
       models.append(model)
-      deadlines.append(model.deadlineArrival)
+      let isDormant = settings.settings(for: model.key) == nil
+      if isDormant { dormantModels.insert(index) }
+      deadlines.append(isDormant ? .max : model.deadlineArrival)
       noteLife(ofModel: index)
       models[index].isHeard = true
       heardModels.append(index)

@@ -99,7 +99,8 @@ extension ModelState {
   private mutating func observeSilence(
     isViolated: Bool, _ occasion: some Occasion, at arrival: Timestamp, _ effects: inout [Effect]
   ) {
-    guard let limit = noDataAfter else { return }
+    // An alert that is open ends also when nobody asks for it any more.
+    let limit = noDataAfter ?? .zero
     let finding = Finding(
       monitor: .noData, isViolated: isViolated, severity: .medium,
       value: isViolated ? limit.secondsValue : 0, threshold: limit.secondsValue)

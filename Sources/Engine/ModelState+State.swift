@@ -30,8 +30,7 @@ extension ModelState {
     _ record: [UInt8], baseline: [UInt8]?, engine: EngineSettings
   ) throws(StateError) {
     var reader = StateReader(record)
-    let version = try reader.read(UInt8.self)
-    guard version == Self.version else { throw StateError("a model's record of version \(version)") }
+    try reader.readVersion(upTo: Self.version, of: "a model")
     let key = try ModelKey(from: &reader)
     let settings = engine.settings(for: key) ?? engine.defaults
     let modelTime = try reader.readTimestamp()

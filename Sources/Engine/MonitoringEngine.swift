@@ -35,6 +35,9 @@ package struct MonitoringEngine: Sendable {
   private var decisionModels: [DecisionID: Int] = [:]
   private var decisionsOfModel: [Int: (open: DecisionID?, ended: DecisionID?)] = [:]
 
+  /// Models that the journal gave back and that the configuration of today rejects: kept, and left alone.
+  var dormantModels: Set<Int> = []
+
   // What a checkpoint is still to be told; see `EngineChanges.swift`.
   /// Whether changes are noted at all: without a journal nobody asks for them.
   package var tracksChanges = false
@@ -117,6 +120,7 @@ package struct MonitoringEngine: Sendable {
   ) {
     advance(to: arrival, into: &effects)
     do throws(FeedbackAnswer.Refusal) {
+      guard !isHeld else { throw .init(.unavailable, "what is reported cannot be kept now: ask again") }
       try apply(feedback, header, into: &effects)
     } catch {
       effects.append(.account(Remark(.feedbackRefused, "\(header.source): \(error.detail)")))
@@ -179,6 +183,7 @@ package struct MonitoringEngine: Sendable {
   private mutating func enter(
     _ event: Event, of source: Int, _ isReliable: Bool, into effects: inout [Effect]
   ) throws(Remark) {
+    if ledgers[source].rivalry.isHeld != isHeld { ledgers[source].rivalry.isHeld = isHeld }
     do throws(Remark) {
       guard event.body.isSign else {
         return try ledgers[source].enter(
@@ -219,8 +224,8 @@ package struct MonitoringEngine: Sendable {
 
   /// Some sources were forgotten, and the others moved up.
   private mutating func relocateSources() {
-    ledgerIndex = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.source, $0) })
-    let places = Dictionary(uniqueKeysWithValues: ledgers.enumerated().map { ($1.serial, $0) })
+    ledgerIndex = Dictionary(ledgers.enumerated().map { ($1.source, $0) }) { first, _ in first }
+    let places = Dictionary(ledgers.enumerated().map { ($1.serial, $0) }) { first, _ in first }
     for index in models.indices { models[index].feeds.relocate(places) }
     changedSources = ledgers.indices.filter { ledgers[$0].isChanged }
     routes = RouteTable()
@@ -272,7 +277,8 @@ package struct MonitoringEngine: Sendable {
   private mutating func apply(
     _ feedback: Feedback, _ header: EventHeader, into effects: inout [Effect]
   ) throws(FeedbackAnswer.Refusal) {
-    guard !isHeld else { throw .init(.unavailable, "the journal is failing: ask again") }
+    // A numbered report will not come again, so it is taken also while nothing is decided: what it changes
+    // waits, at most a few messages a decision.
     guard let index = decisionModels[feedback.decision] else {
       throw .init(.unknownDecision, "no decision \(feedback.decision.text.prefix(64)) is open")
     }
@@ -303,6 +309,9 @@ package struct MonitoringEngine: Sendable {
     var known = route.model
     if known == nil { known = try modelIndex(of: event.header.origin, source: route.source, time: time) }
     let index = known!
+    if !dormantModels.isEmpty && dormantModels.contains(index) {
+      throw Remark(.unknownModel, "\(event.header.model) has no entry under models, and unknown_models is reject")
+    }
     if case .features(let batch) = event.body { noteText(batch, into: &effects) }
     if case .baseline(let update) = event.body, let batch = update.features {
       noteText(batch, into: &effects)

@@ -35,8 +35,7 @@ extension SourceLedger {
 
   init(serial: Int64, _ record: [UInt8]) throws(StateError) {
     var reader = StateReader(record)
-    let version = try reader.read(UInt8.self)
-    guard version == Self.version else { throw StateError("a source's record of version \(version)") }
+    try reader.readVersion(upTo: Self.version, of: "a source")
     guard let source = SourceName(try reader.readText()) else { throw StateError("no source") }
     self.init(serial: serial, source: source, at: try reader.readTimestamp())
     lastInForce = try reader.readTimestamp()

@@ -46,8 +46,10 @@ struct SourceLedger: Sendable {
   /// One of the lossless lane comes back with the number after the last acknowledged, so to forget it early
   /// would count all before as lost.
   func isForgotten(at now: Timestamp) -> Bool {
-    let memory =
-      isReliable && !hasEnded ? MonitoringEngine.reliableSourceMemory : MonitoringEngine.sourceMemory
+    // An alert about it would never resolve.
+    if rivalry.isAlertOpen { return false }
+    let isWorth = isReliable && !hasEnded && counts.received > 0
+    let memory = isWorth ? MonitoringEngine.reliableSourceMemory : MonitoringEngine.sourceMemory
     return lastHeard.duration(to: now) >= memory
   }
 
@@ -78,7 +80,10 @@ struct SourceLedger: Sendable {
     _ header: EventHeader, at arrival: Timestamp, start: Timestamp, isReliable: Bool,
     into effects: inout [Effect]
   ) throws(Remark) {
-    if isReliable, let sequence = header.sequence { try requireOrder(sequence) }
+    if isReliable, let sequence = header.sequence {
+      self.isReliable = true
+      try requireOrder(sequence)
+    }
     counts.received &+= 1
     guard let sequence = header.sequence else {
       (lastHeard, hasEnded) = (arrival, false)
@@ -121,6 +126,8 @@ struct SourceLedger: Sendable {
   ///
   /// - Throws: `outOfOrder`.
   private func requireOrder(_ sequence: SequenceNumber) throws(Remark) {
+    // After the last number that there is, all that comes is a duplicate.
+    guard position?.number != .max else { return }
     let isKnown = position?.epoch == sequence.epoch
     let next = isKnown ? (position?.number ?? 0) &+ 1 : 1
     // Of an epoch that is not in force, what comes first is for the account to judge.
@@ -273,6 +280,10 @@ struct EpochRivalry: Sendable {
   /// Times that an epoch came back which a lower one had taken over from.
   private var returns = 0
   private var policy = AlertPolicy()
+  /// No alert moves: what would be could not be kept.
+  var isHeld = false
+
+  var isAlertOpen: Bool { policy.openEpisode != nil }
 
   /// A message of the older epoch, while the newer one is in force.
   mutating func heardStale(at now: Timestamp) -> AlertTransition? {
@@ -283,7 +294,7 @@ struct EpochRivalry: Sendable {
     }
     (lastStale, wasHeardBetween) = (now, false)
     let overlap = (since ?? now).duration(to: now)
-    guard overlap >= SourceLedger.staleEpochSilence, alternations >= 2 else { return nil }
+    guard overlap >= SourceLedger.staleEpochSilence, alternations >= 2, !isHeld else { return nil }
     return policy.observe(Self.finding(overlap, isViolated: true), at: now)
   }
 
@@ -292,7 +303,7 @@ struct EpochRivalry: Sendable {
     returns += 1
     let start = since ?? now
     (since, lastStale) = (start, now)
-    guard returns >= 2 else { return nil }
+    guard returns >= 2, !isHeld else { return nil }
     return policy.observe(Self.finding(start.duration(to: now), isViolated: true), at: now)
   }
 
@@ -303,7 +314,7 @@ struct EpochRivalry: Sendable {
   mutating func heardInForce(at now: Timestamp) -> AlertTransition? {
     guard let since else { return nil }
     wasHeardBetween = true
-    guard lastStale.duration(to: now) > calm else { return nil }
+    guard lastStale.duration(to: now) > calm, !isHeld else { return nil }
     (self.since, returns) = (nil, 0)
     return policy.observe(Self.finding(since.duration(to: lastStale), isViolated: false), at: now)
   }
@@ -323,8 +334,8 @@ struct EpochRivalry: Sendable {
     since = try reader.readOptional { (reader) throws(StateError) in try reader.readTimestamp() }
     lastStale = try reader.readTimestamp()
     wasHeardBetween = try reader.readBool()
-    alternations = try reader.readInt()
-    returns = try reader.readInt()
+    alternations = Int(try reader.readCount())
+    returns = Int(try reader.readCount())
     policy = try AlertPolicy(from: &reader)
   }
 

@@ -28,8 +28,8 @@ extension RetrainDecision {
         monitor: try reader.readWord(), ordinal: try reader.read(), openedAt: try reader.readTimestamp())
     }
     let isDryRun = try reader.readBool()
-    let attempt = try reader.readInt()
-    let revision = try reader.read(UInt64.self)
+    let attempt = Int(try reader.readCount())
+    let revision = try reader.readCount()
     let coverage = try reader.readOptional { (reader) throws(StateError) in try reader.readDouble() }
     let window = Window(from: try reader.readTimestamp(), to: try reader.readTimestamp())
     self.init(

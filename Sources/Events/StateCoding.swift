@@ -16,8 +16,20 @@ package struct StateRecord: Sendable, Hashable {
 /// Why bytes are no state of this build.
 package struct StateError: Error, Equatable, Sendable, CustomStringConvertible {
   package let description: String
+  /// The version that was found and the one that this build knows, when a later build wrote it.
+  package let later: Versions?
 
-  package init(_ description: String) { self.description = description }
+  package struct Versions: Equatable, Sendable {
+    package let found: Int
+    package let known: Int
+  }
+
+  package init(_ description: String) { (self.description, later) = (description, nil) }
+
+  init(found: UInt8, known: UInt8, of what: String) {
+    description = "a record of \(what) of version \(found); this build knows \(known)"
+    later = found > known ? Versions(found: Int(found), known: Int(known)) : nil
+  }
 }
 
 /// Writes state as bytes: little-endian numbers of fixed size, texts behind their length. No names, no tags:
@@ -82,6 +94,21 @@ package struct StateReader: ~Copyable {
   {
     let start = try advance(MemoryLayout<Value>.size)
     return bytes.withUnsafeBytes { Value(littleEndian: $0.loadUnaligned(fromByteOffset: start, as: type)) }
+  }
+
+  /// The version that a record begins with.
+  ///
+  /// - Throws: with ``StateError/later`` for one above `known`.
+  package mutating func readVersion(upTo known: UInt8, of what: String) throws(StateError) {
+    let found = try read(UInt8.self)
+    guard found == known else { throw StateError(found: found, known: known, of: what) }
+  }
+
+  /// A number that is counted on with, far from where that would overflow.
+  package mutating func readCount() throws(StateError) -> UInt64 {
+    let count = try read(UInt64.self)
+    guard count < 1 << 62 else { throw StateError("a count of \(count)") }
+    return count
   }
 
   package mutating func readInt() throws(StateError) -> Int { Int(truncatingIfNeeded: try read(Int64.self)) }

@@ -20,8 +20,9 @@ extension Feedback {
         report = Report(rawValue: word)
         guard report != nil else { throw reader.failure("'\(word.prefix(40))' cannot be reported") }
       } else if key.equals("attempt") {
-        attempt = try reader.readNull() ? nil : Int(exactly: reader.readCount("attempt"))
-        guard attempt != 0 else { throw reader.failure("attempt 0") }
+        guard try !reader.readNull() else { return }
+        attempt = Int(exactly: try reader.readCount("attempt"))
+        guard let attempt, attempt > 0 else { throw reader.failure("an attempt that is none") }
       } else if key.equals("owner") {
         owner = try reader.readShortText("owner", 1...Self.maximumOwnerBytes)
       } else if key.equals("token") {

@@ -13,6 +13,22 @@ package struct MessageDecoder {
     framed = FramedDecoder(limits: limits)
   }
 
+  /// Of a framed message that could not be decoded, an event that bears the refusal and its number: on a lane
+  /// where what is missing is asked for again, a number that nobody could take would stop everything behind it.
+  ///
+  /// - Returns: nil when topic, epoch or number cannot be read, or it is no numbered message.
+  package static func refusal(of frames: Frames, _ remark: Remark) -> Event? {
+    guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]), header.epoch > 0,
+      header.number > 0, ![FramedHeader.Kind.head.rawValue, FramedHeader.Kind.bye.rawValue].contains(header.kind),
+      let topic = try? Topic(parsing: frames[0]), let source = topic.source.flatMap(SourceName.init)
+    else { return nil }
+    return Event(
+      header: EventHeader(
+        origin: Origin(source: source, model: .unspecified),
+        sequence: SequenceNumber(epoch: header.epoch, number: header.number), time: nil, sentAt: nil),
+      body: .refused(remark))
+  }
+
   /// - Returns: an event that is valid as long as the frames.
   /// - Throws: the reason why there is none; see ``PlainDecoder`` and ``FramedDecoder``.
   package mutating func decode(_ frames: Frames) throws(Remark) -> Event {

@@ -216,7 +216,9 @@ final class SimulatedDaemon {
           process.delivery.take(event, at: now)
         }
       } catch {
-        if let link { process.delivery.refuse(error, from: link.identity, at: now) }
+        if let link, let event = MessageDecoder.refusal(of: frames, error) {
+          process.delivery.take(event, fromPeer: link.identity, at: now)
+        }
       }
     }
     canary?.took(message, from: link, by: self)

@@ -13,8 +13,7 @@ struct ControlTicket: Sendable {
 
 /// What the control thread and the serving thread say to each other.
 ///
-/// Both ways are bounded: a request that finds ``maximumWaiting`` others is answered `busy`; answers are as many
-/// as requests.
+/// Bounded: a request that finds ``maximumWaiting`` others which are not answered is answered `busy`.
 final class ControlExchange: Sendable {
   static let maximumWaiting = 1_024
 
@@ -28,6 +27,8 @@ final class ControlExchange: Sendable {
 
   private struct State: Sendable {
     var requests: [Request] = []
+    /// Requests asked and not answered.
+    var outstanding = 0
     var answers: [(ControlTicket, FeedbackAnswer)] = []
     /// What could not even be answered, not told yet.
     var refused: [Reason: UInt64] = [:]
@@ -54,7 +55,8 @@ final class ControlExchange: Sendable {
   /// Returns false when too many wait.
   func ask(_ request: Request) -> Bool {
     let isTaken = state.withLock { state in
-      guard state.requests.count < Self.maximumWaiting else { return false }
+      guard state.outstanding < Self.maximumWaiting else { return false }
+      state.outstanding += 1
       state.requests.append(request)
       return true
     }
@@ -84,7 +86,10 @@ final class ControlExchange: Sendable {
   }
 
   func answer(_ ticket: ControlTicket, _ answer: FeedbackAnswer) {
-    state.withLock { $0.answers.append((ticket, answer)) }
+    state.withLock { state in
+      state.outstanding -= 1
+      state.answers.append((ticket, answer))
+    }
     answered.signal()
   }
 
@@ -135,7 +140,7 @@ struct ControlPort: ~Copyable {
     reader: JournalReader?, epoch: UInt64, clock: ServeClock
   ) throws(ZeroMQError) {
     // One answer to a fetch is 512 messages and an end: with room for two, a client that asks once an answer
-    // never meets a full queue, and one that does not take its answers costs at most 16 × 2 × 4 MiB.
+    // never meets a full queue, and a connection that does not take its answers costs at most 2 × 4 MiB.
     var socket = try Socket<Router>(
       context, linger: .milliseconds(1_000),
       options: [
@@ -159,18 +164,24 @@ struct ControlPort: ~Copyable {
   mutating func run() throws(ZeroMQError) {
     while true {
       _ = try poller.wait(milliseconds: 1_000)
-      for (ticket, answer) in exchange.takeAnswers() {
-        _ = try socket.send(
-          message: [ticket.peer]
-            + encoder.frames(answer, epoch: ticket.epoch, number: ticket.number, at: clock.now))
-      }
+      try sendAnswers()
       if exchange.isStopped { return }
       if poller.isReadable(slot) { try takeRequests() }
     }
   }
 
+  private func sendAnswers() throws(ZeroMQError) {
+    for (ticket, answer) in exchange.takeAnswers() {
+      _ = try socket.send(
+        message: [ticket.peer]
+          + encoder.frames(answer, epoch: ticket.epoch, number: ticket.number, at: clock.now))
+    }
+  }
+
   private mutating func takeRequests() throws(ZeroMQError) {
     for _ in 0..<Self.requestsPerTurn {
+      // An answer to feedback does not wait for everybody's fetches.
+      try sendAnswers()
       switch try socket.receive(into: &message) {
       case .nothing: return
       case .tooManyFrames: exchange.count(.malformed)

@@ -56,7 +56,7 @@ struct Delivery: ~Copyable {
   }
 
   /// Outputs that wait for a commit: at about 2 KiB each 20 MiB. With so many, deciding pauses until one ends;
-  /// what one jump of time brings comes on top, at most three a model.
+  /// what one event or deadline causes comes on top.
   static let maximumWaiting = 10_000
 
   /// - Parameters:
@@ -93,14 +93,14 @@ struct Delivery: ~Copyable {
 
   /// Takes an event of a lossy lane.
   mutating func take(_ event: borrowing Event, at now: Timestamp) {
-    if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
+    advance(to: now)
     engine.handle(event, at: now, into: &effects)
     if !effects.isEmpty { perform(isOfSign: event.body.isSign, at: now) }
   }
 
   /// Takes an event of the lossless lane.
   mutating func take(_ event: Event, fromPeer peer: [UInt8], at now: Timestamp) {
-    effects.removeAll(keepingCapacity: true)
+    advance(to: now)
     let source = event.header.source
     let before = engine.position(of: source)
     engine.handle(event, at: now, isReliable: true, into: &effects)
@@ -117,25 +117,23 @@ struct Delivery: ~Copyable {
     return nil
   }
 
-  /// A message of the lossless lane that is no event.
-  mutating func refuse(_ remark: Remark, from peer: [UInt8], at now: Timestamp) {
-    actions.append(
-      .reply(peer: peer, frames: lanes.refusal(remark, SequenceNumber(epoch: 1, number: 0), at: now)))
-  }
-
   /// A report on a decision that asks for an answer, which it gets once what it changed is stored.
   mutating func take(_ feedback: Feedback, of header: EventHeader, _ ticket: ControlTicket, at now: Timestamp)
   {
-    effects.removeAll(keepingCapacity: true)
+    advance(to: now)
     engine.handle(feedback, of: header, at: now, into: &effects)
     perform(ticket: ticket, at: now)
   }
 
-  /// Fires what is due, up to `now`.
+  /// Fires what is due, up to `now`, as far as there is room for what it causes.
   mutating func advance(to now: Timestamp) {
-    effects.removeAll(keepingCapacity: true)
-    engine.advance(to: now, into: &effects)
-    if !effects.isEmpty { perform(at: now) }
+    if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
+    // A jump in time can fire deadlines of every model: each is performed before the next, so that too much that
+    // waits holds the rest.
+    while engine.fireDeadline(before: now, into: &effects) {
+      perform(at: now)
+      effects.removeAll(keepingCapacity: true)
+    }
   }
 
   /// When ``advance(to:)`` or ``nextTransaction(at:)`` next has something to do; nil when nothing is due.

@@ -76,10 +76,15 @@ final class JournalThread: Sendable {
     }
   }
 
-  /// Ends the thread, after what was submitted.
+  /// Ends the thread. A transaction that a disk does not finish is not waited for: it is whole or not there when
+  /// the journal is next opened, and the process is about to end.
   func stop() {
-    state.withLock { $0.isStopped = true }
+    let isStuck = state.withLock { state in
+      state.isStopped = true
+      return state.submitted != nil
+    }
     work.signal()
+    guard !isStuck else { return }
     let running = thread.withLock { $0.take() }
     running?.join()
   }
@@ -122,6 +127,7 @@ final class JournalThread: Sendable {
     do throws(JournalError) {
       let done = try database.maintain(at: now)
       if done.thinned > 0 { state.withLock { $0.thinned += UInt64(done.thinned) } }
+      if done.unreadable > 0 { onTrouble("\(done.unreadable) samples of the history could not be read and were removed") }
       if done.forgotten > 0 {
         onTrouble("\(done.forgotten) messages of what is still open were too many to keep")
       }

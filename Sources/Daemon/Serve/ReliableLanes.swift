@@ -55,7 +55,7 @@ struct ReliableLanes {
   ) {
     guard let sequence = event.header.sequence else { return }
     let source = event.header.source
-    guard let after else {
+    guard let after = after ?? Self.expectation(sequence, refusal) else {
       if let refusal { reply(peer, encoder.refusal(refusal, sequence, expected: nil, at: now)) }
       return
     }
@@ -63,6 +63,10 @@ struct ReliableLanes {
     // publisher sees that the daemon has lost what it knew, baselines among it.
     var lane = lanes[source] ?? Lane(peer: peer, durable: before ?? Self.start(after))
     defer { lanes[source] = lane }
+    // An older process under the same name is told no, and takes nobody's acknowledgements.
+    if let refusal, event.body.isSign || refusal.reason == .staleEpoch {
+      return reply(peer, encoder.refusal(refusal, sequence, expected: nil, at: now))
+    }
     lane.peer = peer
     if lane.durable.epoch != after.epoch { lane.durable = Self.start(after) }
     if event.body.isSign {
@@ -78,16 +82,23 @@ struct ReliableLanes {
     }
     switch refusal.reason {
     case .outOfOrder:
-      let expected = after.epoch == sequence.epoch ? after.number + 1 : 1
+      let expected = after.epoch == sequence.epoch ? after.number.addingSaturating(1) : 1
       guard lane.asked != expected else { return }
       lane.asked = expected
       reply(peer, encoder.refusal(refusal, sequence, expected: expected, at: now))
     case .duplicate: acknowledge(source, lane, at: now)
     default:
       // It has its number, which is acknowledged like any other.
-      if refusal.reason != .staleEpoch { unacknowledged += 1 }
+      unacknowledged += 1
       reply(peer, encoder.refusal(refusal, sequence, expected: nil, at: now))
     }
+  }
+
+  /// Of a source that nobody knows, whose first message is not its number 1: nothing is taken, 1 is expected.
+  private static func expectation(
+    _ sequence: SequenceNumber, _ refusal: Remark?
+  ) -> SequenceNumber? {
+    refusal?.reason == .outOfOrder ? start(sequence) : nil
   }
 
   private static func start(_ position: SequenceNumber) -> SequenceNumber {
@@ -117,11 +128,6 @@ struct ReliableLanes {
       lanes[entry.source] = lane
       acknowledge(entry.source, lane, at: now)
     }
-  }
-
-  /// The frames of a refusal that no source is known of.
-  func refusal(_ remark: Remark, _ position: SequenceNumber, at now: Timestamp) -> [[UInt8]] {
-    encoder.refusal(remark, position, expected: nil, at: now)
   }
 
   private mutating func acknowledge(_ source: SourceName, _ lane: Lane, at now: Timestamp) {

@@ -170,8 +170,11 @@ struct ServeLoop: ~Copyable {
         }
       } catch {
         account.countReceived()
-        account.enter(error, at: now)
-        if way == .reliable { delivery.refuse(error, from: ports.peer, at: now) }
+        if way == .reliable, let event = MessageDecoder.refusal(of: ports.frames(of: way), error) {
+          delivery.take(event, fromPeer: ports.peer, at: now)
+        } else {
+          account.enter(error, at: now)
+        }
       }
       if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
@@ -188,14 +191,14 @@ struct ServeLoop: ~Copyable {
 
   private mutating func takeFeedback() {
     guard let exchange, let askedSlot, poller.isReadable(askedSlot) else { return }
-    for (reason, count) in exchange.takeRefused() {
-      // They are no events of any source: the reason alone counts.
-      account.enter(Remark(reason, count: count), isOfSign: true, at: clock.now)
-    }
     for request in exchange.takeRequests() {
       let now = clock.now
       recorder?.record(request.frames, lane: .control, at: now)
       delivery.take(request.feedback, of: request.header, request.ticket, at: now)
+    }
+    for (reason, count) in exchange.takeRefused() {
+      // They are no events of any source: the reason alone counts.
+      account.enter(Remark(reason, count: count), isOfSign: true, at: clock.now)
     }
   }
 
@@ -262,7 +265,8 @@ struct ServeLoop: ~Copyable {
     var poller = Poller()
     _ = poller.add(journal.finished)
     while delivery.isCommitting, clock.now < end {
-      _ = try poller.wait(milliseconds: Int(clock.now.duration(to: end).clampedNanoseconds / 1_000_000) + 1)
+      let left = clock.now.nanoseconds(to: end) / 1_000_000
+      _ = try poller.wait(milliseconds: max(0, Int(left)) + 1)
       take(journal.takeOutcome(), at: clock.now)
     }
     try perform(at: clock.now)

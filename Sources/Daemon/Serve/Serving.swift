@@ -66,7 +66,10 @@ struct Serving: Sendable {
       ) { (recovered) throws(JournalError) in
         do throws(StateError) {
           engine = try MonitoringEngine(settings: configuration.engine, restoring: recovered.states)
-        } catch { throw .corrupt("state: \(error)") }
+        } catch {
+          guard let versions = error.later else { throw .corrupt("state: \(error)") }
+          throw .newer(found: versions.found, known: versions.known)
+        }
       }
       for note in recovered.notes { log.warning("\(note)") }
       log.notice(
