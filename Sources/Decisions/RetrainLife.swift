@@ -13,8 +13,10 @@ package struct RetrainLife: Sendable, Equatable {
   /// What a step leads to, in order.
   package struct Step: Sendable, Equatable {
     package var publications: [Publication] = []
-    /// What the alert on stalled orchestrators is to see; nil when nothing speaks for or against it.
+    /// What the alert on stalled orchestrators is to see before these publications: that somebody stalls.
     package var stall: Finding?
+    /// And after them: that nobody is waited for any more.
+    package var relief: Finding?
   }
 
   /// Where the open decision stands.
@@ -159,7 +161,7 @@ package struct RetrainLife: Sendable, Equatable {
       let wait = policy.acknowledgeWithin * (1 << min(times, 40))
       open[0].phase = .issued(
         times: times + 1, since: since, next: since.advanced(by: wait), expires: expires)
-    case .waiting: reissue(at: due, &step)
+    case .waiting: reissue(at: due, cause: cause, &step)
     case .acked(let owner, _):
       isStalled = true
       step.stall = stallFinding(isViolated: true)
@@ -194,15 +196,16 @@ package struct RetrainLife: Sendable, Equatable {
       retryAt: mayRetry ? retryAt : nil, &step)
     guard mayRetry, let retryAt else { return }
     open[0].phase = .waiting(until: retryAt)
-    if retryAt <= now { reissue(at: now, &step) }
+    if retryAt <= now { reissue(at: now, cause: cause, &step) }
   }
 
-  private mutating func reissue(at now: Timestamp, _ step: inout Step) {
+  private mutating func reissue(at now: Timestamp, cause: Cause, _ step: inout Step) {
     open[0].decision.attempt += 1
     open[0].revision += 1
     open[0].decision.revision = open[0].revision
-    // Its evidence is the first attempt's; it is issued now.
+    // Its evidence is the first attempt's; it is issued now, by what let it be.
     open[0].publication.time = now
+    open[0].publication.cause = cause
     open[0].publication.output = .decision(open[0].decision)
     open[0].phase = issuedPhase(at: now)
     step.publications.append(open[0].publication)
@@ -228,9 +231,9 @@ package struct RetrainLife: Sendable, Equatable {
           owner: owner, isFinal: isFinal)
       ]
     }
-    if isStalled && (isFinal || state == .started || state == .succeeded) {
+    if isStalled && (isFinal || state == .started) {
       isStalled = false
-      step.stall = stallFinding(isViolated: false)
+      step.relief = stallFinding(isViolated: false)
     }
     if isFinal { open = [] }
   }

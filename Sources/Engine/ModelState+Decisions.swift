@@ -57,10 +57,15 @@ extension ModelState {
     _ circumstances: Circumstances,
     _ effects: inout [Effect]
   ) {
+    raise(step.stall, occasion, at: arrival, &effects)
     for publication in step.publications { effects.append(.publish(publication)) }
-    guard let finding = step.stall, let transition = alerts.orchestrator.observe(finding, at: arrival) else {
-      return
-    }
+    raise(step.relief, occasion, at: arrival, &effects)
+  }
+
+  private mutating func raise(
+    _ stall: Finding?, _ occasion: some Occasion, at arrival: Timestamp, _ effects: inout [Effect]
+  ) {
+    guard let stall, let transition = alerts.orchestrator.observe(stall, at: arrival) else { return }
     publishAlert(transition, occasion, at: arrival, &effects)
   }
 

@@ -30,9 +30,10 @@ package struct MonitoringEngine: Sendable {
   var accountedFrom = Timestamp.max
   /// Arrival time never goes back, across restarts neither.
   var now = Timestamp.min
-  /// The model of each decision that is open, at most one a model.
-  private var openDecisions: [DecisionID: Int] = [:]
-  private var decisionOfModel: [Int: DecisionID] = [:]
+  /// The model of each decision that is known: of a model at most the one that is open, and the one that ended
+  /// last.
+  private var decisionModels: [DecisionID: Int] = [:]
+  private var decisionsOfModel: [Int: (open: DecisionID?, ended: DecisionID?)] = [:]
 
   // What a checkpoint is still to be told; see `EngineChanges.swift`.
   /// Whether changes are noted at all: without a journal nobody asks for them.
@@ -54,6 +55,12 @@ package struct MonitoringEngine: Sendable {
   package var isHeld = false
 
   package init(settings: EngineSettings) { self.settings = settings }
+
+  /// The last arrival that it was told. Told an earlier one, it goes on from here; see ``forgetArrival()``.
+  package var arrival: Timestamp { now }
+
+  /// What arrives next is believed, however early: the clock before was wrong.
+  package mutating func forgetArrival() { now = .min }
 
   /// Models watched now.
   package var modelCount: Int { models.count }
@@ -249,11 +256,11 @@ package struct MonitoringEngine: Sendable {
   mutating func noteLife(ofModel index: Int) {
     guard models[index].isLifeChanged else { return }
     models[index].isLifeChanged = false
-    let open = models[index].life.openDecision
-    guard decisionOfModel[index] != open else { return }
-    if let gone = decisionOfModel[index] { openDecisions[gone] = nil }
-    decisionOfModel[index] = open
-    if let open { openDecisions[open] = index }
+    let known = decisionsOfModel[index]
+    let now = (open: models[index].life.openDecision, ended: models[index].life.lastEnded)
+    for case let gone? in [known?.open, known?.ended] { decisionModels[gone] = nil }
+    for case let decision? in [now.open, now.ended] { decisionModels[decision] = index }
+    decisionsOfModel[index] = now
   }
 
   private var circumstances: ModelState.Circumstances {
@@ -266,9 +273,7 @@ package struct MonitoringEngine: Sendable {
     _ feedback: Feedback, _ header: EventHeader, into effects: inout [Effect]
   ) throws(FeedbackAnswer.Refusal) {
     guard !isHeld else { throw .init(.unavailable, "the journal is failing: ask again") }
-    // One that is over is known by the model that was told of it, if that is said.
-    guard let index = openDecisions[feedback.decision] ?? modelIndex[header.model] ?? endedModel(feedback)
-    else {
+    guard let index = decisionModels[feedback.decision] else {
       throw .init(.unknownDecision, "no decision \(feedback.decision.text.prefix(64)) is open")
     }
     do throws(FeedbackAnswer.Refusal) {
@@ -277,11 +282,6 @@ package struct MonitoringEngine: Sendable {
     noteChange(ofModel: index)
     noteLife(ofModel: index)
     deadlines.update(index, to: models[index].deadlineArrival)
-  }
-
-  /// The model whose last decision this was. Cost: O(models); asked for only when the decision is not open.
-  private func endedModel(_ feedback: Feedback) -> Int? {
-    models.firstIndex { $0.life.lastEnded == feedback.decision }
   }
 
   // MARK: Models

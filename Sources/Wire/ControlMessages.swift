@@ -54,10 +54,11 @@ package struct ControlRequest: Sendable {
   /// or it is of a kind that is no request.
   package static func address(of frames: Frames) -> (kind: FramedHeader.Kind, epoch: UInt64, number: UInt64)?
   {
-    guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]), header.epoch > 0,
+    guard frames.count >= 3, let header = FramedHeader(parsing: frames[1]),
+      header.majorVersion == FramedHeader.major, header.frames == frames.count, header.epoch > 0,
       header.number > 0, let kind = FramedHeader.Kind(rawValue: header.kind),
       [.fetch, .snapshot, .feedback].contains(kind),
-      let topic = try? Topic(parsing: frames[0]), topic.kind == kind.word.description
+      let topic = try? Topic(parsing: frames[0]), topic.parts == 4, topic.kind == kind.word.description
     else { return nil }
     return (kind, header.epoch, header.number)
   }
@@ -85,10 +86,13 @@ package struct ControlFetch: Sendable, Equatable {
   /// - Throws: `malformed`.
   init(parsing bytes: UnsafeRawBufferPointer, onlyOpen: Bool) throws(Remark) {
     self.init(epoch: 0, from: 0, onlyOpen: onlyOpen)
+    // 0 is an epoch that no numbering has, and is answered like any other of those.
+    var hasEpoch = false
     var reader = JSONReader(bytes)
     try reader.readObject { (reader, key) throws(Remark) in
       if key.equals("epoch") {
         epoch = try reader.readDecimal("epoch")
+        hasEpoch = true
       } else if key.equals("from") {
         from = try reader.readDecimal("from")
       } else if key.equals("max") {
@@ -102,7 +106,7 @@ package struct ControlFetch: Sendable, Equatable {
       }
     }
     try reader.expectEnd()
-    guard epoch > 0, from > 0 else { throw reader.failure("no epoch, or no from of at least 1") }
+    guard hasEpoch, from > 0 else { throw reader.failure("no epoch, or no from of at least 1") }
   }
 
   private static func readPrefixes(_ reader: inout JSONReader) throws(Remark) -> [[UInt8]] {

@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / ".build" / "c"
 LOAD = PROGRAMS / "load"
 LOAD_FRAMED = PROGRAMS / "load_framed"
+LOAD_RELIABLE = PROGRAMS / "load_reliable"
 RECEIVE_LOOP = PROGRAMS / "receive_loop"
 RAW_READ = PROGRAMS / "raw_read"
 LATENCY = PROGRAMS / "latency"
@@ -181,7 +182,7 @@ class Server(Protocol):
 
 
 class Daemon:
-    """`tidemark serve`, told only its name and endpoints."""
+    """`tidemark serve`, told only its name, its endpoints, and what more is given."""
 
     def __init__(
         self,
@@ -190,11 +191,13 @@ class Daemon:
         output: str,
         folder: Path,
         surroundings: Surroundings | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         configuration = folder / "tidemark.yaml"
-        sockets = {"ingest": [ingest], "output": [output]}
+        given = dict(more or {})
+        sockets = {"ingest": [ingest], "output": [output]} | given.pop("sockets", {})
         # JSON is YAML.
-        configuration.write_text(json.dumps({"name": "benchmark", "sockets": sockets}))
+        configuration.write_text(json.dumps({"name": "benchmark", "sockets": sockets} | given))
         command: list[str | Path] = [binary, "serve", "--config", configuration]
         self.child = Child("daemon", command, reads_stderr=True, surroundings=surroundings)
         try:

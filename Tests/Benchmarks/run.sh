@@ -2,6 +2,8 @@
 # Compiles the programs, then runs all benchmarks: less than twelve minutes, loopback only.
 #   bash Tests/Benchmarks/run.sh [--report FILE] [--rounds N] [--only SECTION …] [--scale X] [--binary PATH]
 #   bash Tests/Benchmarks/run.sh campaign [--report FILE] …     the counts of long runs: see campaign.py
+#   bash Tests/Benchmarks/run.sh faults [--seed N] …            faults on purpose: see faults.py
+#   bash Tests/Benchmarks/run.sh delivery [--rounds N] …        what delivery costs: see delivery.py
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,7 +24,7 @@ else
 fi
 mkdir -p "$programs"
 compile=("$compiler" -O2 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra)
-for program in load load_framed receive_loop raw_read latency echo; do
+for program in load load_framed load_reliable receive_loop raw_read latency echo; do
   "${compile[@]}" "$here/$program.c" -o "$programs/$program" "${flags[@]}" -lm ||
     die "$program.c does not compile; apt-get install libzmq3-dev"
 done
@@ -47,8 +49,10 @@ if [ -z "$python" ]; then
 fi
 
 program=run.py
-if [ "${1:-}" = campaign ]; then
-  program=campaign.py
-  shift
-fi
+case ${1:-} in
+  campaign | faults | delivery)
+    program=$1.py
+    shift
+    ;;
+esac
 exec "$python" -B "$here/$program" "$@"

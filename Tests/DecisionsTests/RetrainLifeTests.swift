@@ -164,7 +164,7 @@ import Testing
     let (_, resolved) = try life.take(
       Feedback(decision: DecisionID("rt-1"), report: .started, owner: "b"), at: Self.at(200),
       cause: .timer(Self.at(200)))
-    #expect(resolved.stall?.isViolated == false)
+    #expect(resolved.relief?.isViolated == false && resolved.stall == nil)
   }
 
   @Test func aRunWithoutEndTimesOut() throws {

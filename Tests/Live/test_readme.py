@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "protocol/README.md", "protocol/python/README.md", "Tests/Benchmarks/README.md"]
 
 
-@pytest.mark.parametrize("name", ["publish.py", "subscribe.py", "publish_framed.py"])
+@pytest.mark.parametrize("name", ["publish.py", "subscribe.py", "publish_framed.py", "orchestrator.py"])
 def test_the_five_lines_are_those_that_are_run(name: str) -> None:
     shown = re.search(rf"<!-- {name} -->\n```python\n(.*?)```", README, re.DOTALL)
     assert shown, f"no block for {name}"

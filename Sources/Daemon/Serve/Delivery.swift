@@ -259,14 +259,9 @@ struct Delivery: ~Copyable {
     underWay = nil
     engine.isHeld = true
     actions.append(.account(Remark(.journalFailed, words), isOfSign: false))
-    // Whoever waits for an answer asks again: what it was about is in the transaction.
-    var kept = batch
-    for (ticket, _) in batch.answers + gathering.answers {
-      actions.append(.answer(ticket, .refused(.init(.unavailable, words))))
-    }
-    kept.answers = []
-    gathering.answers = []
-    failedBatch = kept
+    // What was reported is in the transaction and holds once that is committed, so its answer waits too:
+    // `unavailable` would say that nothing was changed. Whoever does not want to wait asks again.
+    failedBatch = batch
     health.failed(words, at: now)
   }
 }

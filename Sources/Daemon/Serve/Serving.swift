@@ -3,6 +3,7 @@ import Events
 import Journal
 import Logging
 import Synchronization
+import Wire
 import ZeroMQ
 
 /// The threads of one daemon, put together and taken apart in order: journal, control socket, serving loop.
@@ -20,8 +21,8 @@ struct Serving: Sendable {
   func run(
     recorder: consuming Recorder? = nil, onReady: (Configuration.Sockets) -> Void
   ) throws(ServeFailure) -> Logger.Metadata {
-    let clock = ServeClock()
-    let kept = try openJournal(clock)
+    var kept = try openJournal()
+    let clock = clock(&kept)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
@@ -42,7 +43,18 @@ struct Serving: Sendable {
     var engine: MonitoringEngine
   }
 
-  private func openJournal(_ clock: ServeClock) throws(ServeFailure) -> Kept? {
+  /// Goes on from where the journal stood, so that arrival does not go back.
+  private func clock(_ kept: inout Kept?) -> ServeClock {
+    guard let arrival = kept?.engine.arrival else { return ServeClock() }
+    let clock = ServeClock(after: arrival)
+    if clock.now < arrival {
+      log.warning("the journal was last written at \(RFC3339.string(arrival)) by a clock ahead of this one")
+      kept?.engine.forgetArrival()
+    }
+    return clock
+  }
+
+  private func openJournal() throws(ServeFailure) -> Kept? {
     guard let settings = configuration.journal else {
       log.notice("no journal: a restart forgets everything; state: DIRECTORY in the configuration keeps it")
       return nil
@@ -50,7 +62,7 @@ struct Serving: Sendable {
     var engine = MonitoringEngine(settings: configuration.engine)
     do throws(JournalError) {
       let (database, recovered) = try JournalDatabase.open(
-        settings, name: configuration.name.text, now: clock.now
+        settings, name: configuration.name.text, now: ServeClock().now
       ) { (recovered) throws(JournalError) in
         do throws(StateError) {
           engine = try MonitoringEngine(settings: configuration.engine, restoring: recovered.states)

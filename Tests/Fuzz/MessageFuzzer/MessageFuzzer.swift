@@ -54,6 +54,14 @@ private func decode(_ frames: [[UInt8]]) {
   } catch {
     precondition(error.detail.utf8.count <= Remark.maximumDetailBytes + 4)
   }
+  // The same bytes on the control socket.
+  buffers.withUnsafeBufferPointer { frames in
+    guard let request = try? ControlRequest(parsing: frames) else { return }
+    precondition(request.number > 0 && request.epoch > 0)
+    if case .fetch(let fetch) = request.body {
+      precondition(fetch.from > 0 && fetch.prefixes.count <= ControlFetch.maximumPrefixes)
+    }
+  }
 }
 
 /// Reads every value, and holds the event to what its type promises.
