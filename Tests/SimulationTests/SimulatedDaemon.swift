@@ -66,7 +66,8 @@ final class SimulatedDaemon {
   private(set) var crashPoints: [String: Int] = [:]
   /// When time was last told.
   private(set) var lastTurn = World.start
-  /// How far the machine's clock is from the world's; within a process it does not change.
+  /// How far the machine's clock is from the world's, and the process's, which does not change while it lives.
+  private var machineOffset = Duration.zero
   private var clockOffset = Duration.zero
   /// Whether it is set, back or on, while no process runs; at most ``largestStep`` from the world's.
   var setsClock = false
@@ -105,11 +106,16 @@ final class SimulatedDaemon {
 
   func start() {
     guard process == nil else { return }
-    if setsClock, world.fault(400) { clockOffset = .milliseconds(world.pick(0...16_000)) - Self.largestStep }
+    if setsClock, world.fault(400) {
+      machineOffset = .milliseconds(world.pick(0...16_000)) - Self.largestStep
+    }
+    clockOffset = machineOffset
     do {
       var recovered = try journal.database.recover()
       if starts > 0, let canary { recovered = canary.recovered(recovered) }
       let engine = try MonitoringEngine(settings: settings, restoring: recovered.states)
+      // As `ServeClock` does: arrival goes on from where the journal stood.
+      if now < engine.arrival { clockOffset += now.duration(to: engine.arrival) }
       var delivery = Delivery(
         engine, name: Self.name, checkpoints: checkpoints, journal: recovered, now: now)
       // Nothing depends on it.

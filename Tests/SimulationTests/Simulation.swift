@@ -167,13 +167,11 @@ final class Simulation {
     for publisher in reliable { publisher.signals.isHealthy = true }
     for publisher in lossy { publisher.signals.isHealthy = true }
     for publisher in plain { publisher.recover() }
-    // Arrival stands still until a clock that was set back has caught up.
-    let standstill = daemon.setsClock ? SimulatedDaemon.largestStep * 2 : .zero
-    let drained = World.start.advanced(by: .seconds(Self.faultSeconds + Self.drainSeconds) + standstill)
+    let drained = World.start.advanced(by: .seconds(Self.faultSeconds + Self.drainSeconds))
     world.run(until: drained)
     guard world.violations.isEmpty else { return }
     // While models are still told of: their silence would be an alert.
-    checks.resolution.finish(longest: Self.longestRest + standstill)
+    checks.resolution.finish(longest: Self.longestRest)
     for publisher in reliable { publisher.stop() }
     for publisher in lossy { publisher.stop() }
     for publisher in plain { publisher.stop() }
