@@ -337,10 +337,24 @@ def test_garbage_on_the_reliable_socket_is_counted_and_the_rest_goes_on(kept: Ke
         lane.send(number)
     lane.acked(len(bad))
     after = source(kept)
-    assert (after["received"], after["lost"], after["rejected"]) == (len(bad), 0, 0), "they name no number"
+    named = 3  # whose topic, epoch and number are sound, and which was taken before
+    assert (after["received"], after["lost"], after["rejected"]) == (len(bad) + named, 0, named)
+    assert not lane.nacks, "what names no number is not answered, and a duplicate is by an ack"
     kept.daemon.stop()
     figures = kept.daemon.final_figures()
-    assert figures["received"] == 2 * len(bad) and figures["malformed"] == figures["rejected"] == len(bad)
+    assert figures["received"] == 2 * len(bad) and figures["rejected"] == len(bad)
+    assert (figures["malformed"], figures["duplicate"]) == (len(bad) - named, named)
+
+
+def test_what_cannot_be_read_takes_its_number(kept: Kept) -> None:
+    lane = Lane(kept)
+    lane.socket.send_multipart(lane.frames(1)[:2])
+    lane.socket.send_multipart([*lane.frames(2)[:2], b"{", *lane.frames(2)[3:]])
+    lane.send(3)
+    lane.acked(3)
+    assert [(number, said["code"]) for number, said in lane.nacks] == [(1, "malformed"), (2, "malformed")]
+    after = source(kept)
+    assert (after["received"], after["lost"], after["rejected"], after["sequence"]) == (3, 0, 2, "3")
 
 
 def test_frames_that_are_too_large_cut_the_connection_and_nothing_else(kept: Kept) -> None:
