@@ -119,13 +119,18 @@ class Decisions:
             "Metrics events, each of which decides; with each decision comes a `superseded`, so twice as many "
         ]
         lines[0] += (
-            "messages. From the first event sent until the last decision is read live; the sender is Python."
+            f"messages. From the first event sent until the last decision is read live; at most {WINDOW:,} are under "
+            "way; the sender is Python."
         )
         lines += ["", *table(["journal", "decisions/s, median", "lowest to highest"], "lrr")]
         return lines + [rate_line(name, rates) for name, rates in self._rates.items()]
 
 
 RETRAIN = {"defaults": {"retrain": {"min_time_between_retrains": "1s", "acknowledge_within": "1h"}}}
+
+
+#: Decisions asked for and not seen yet, each of two outputs.
+WINDOW = 2_000
 
 
 def decide(context: Sockets, daemon: Daemon, count: int) -> float:
@@ -154,6 +159,10 @@ def decide(context: Sockets, daemon: Daemon, count: int) -> float:
                 said = (b"TIDE", 1, 0, 1, 1, 0, 4, epoch, seq, prev, at, time.time_ns(), 0)
                 publisher.send_multipart([topics[model], HEADER.pack(*said), Decisions.DESCRIPTOR, value])
             came += issued(decisions, 0)
+            # With 10,000 outputs waiting for the journal the daemon holds back deciding, and an event of that
+            # time decides nothing.
+            while seq - models - came > WINDOW:
+                came += issued(decisions, 100)
         until = time.monotonic() + RUN_S
         while came < count:
             came += issued(decisions, 100)
