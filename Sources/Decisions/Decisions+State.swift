@@ -16,7 +16,8 @@ extension AlertPolicy {
     let openings = try reader.readCount()
     let episode = try reader.readOptional { (reader) throws(StateError) in
       Episode(
-        ordinal: try reader.readCount(), revision: try reader.readCount(), openedAt: try reader.readTimestamp(),
+        ordinal: try reader.readCount(), revision: try reader.readCount(),
+        openedAt: try reader.readTimestamp(),
         severity: try reader.readWord())
     }
     self.init(openings: openings, openEpisode: episode)
@@ -101,7 +102,8 @@ extension RetrainLife.Phase {
     switch state {
     case .issued:
       self = .issued(
-        times: Int(try reader.readCount()), since: try reader.readTimestamp(), next: try reader.readTimestamp(),
+        times: Int(try reader.readCount()), since: try reader.readTimestamp(),
+        next: try reader.readTimestamp(),
         expires: try reader.readTimestamp())
     case .failed: self = .waiting(until: try reader.readTimestamp())
     case .acked: self = .acked(owner: try reader.readText(), until: try reader.readTimestamp())

@@ -310,7 +310,8 @@ package struct MonitoringEngine: Sendable {
     if known == nil { known = try modelIndex(of: event.header.origin, source: route.source, time: time) }
     let index = known!
     if !dormantModels.isEmpty && dormantModels.contains(index) {
-      throw Remark(.unknownModel, "\(event.header.model) has no entry under models, and unknown_models is reject")
+      throw Remark(
+        .unknownModel, "\(event.header.model) has no entry under models, and unknown_models is reject")
     }
     if case .features(let batch) = event.body { noteText(batch, into: &effects) }
     if case .baseline(let update) = event.body, let batch = update.features {

@@ -19,7 +19,8 @@ package struct MessageDecoder {
   /// - Returns: nil when topic, epoch or number cannot be read, or it is no numbered message.
   package static func refusal(of frames: Frames, _ remark: Remark) -> Event? {
     guard frames.count >= 2, let header = FramedHeader(parsing: frames[1]), header.epoch > 0,
-      header.number > 0, ![FramedHeader.Kind.head.rawValue, FramedHeader.Kind.bye.rawValue].contains(header.kind),
+      header.number > 0,
+      ![FramedHeader.Kind.head.rawValue, FramedHeader.Kind.bye.rawValue].contains(header.kind),
       let topic = try? Topic(parsing: frames[0]), let source = topic.source.flatMap(SourceName.init)
     else { return nil }
     return Event(

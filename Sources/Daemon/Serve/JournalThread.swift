@@ -1,4 +1,5 @@
 import Events
+import Foundation
 import Journal
 import Synchronization
 import ZeroMQ
@@ -9,7 +10,8 @@ import ZeroMQ
 /// committed or has failed. Between transactions it does the journal's maintenance.
 final class JournalThread: Sendable {
   enum Outcome: Sendable {
-    case committed
+    /// With the processor time that it took.
+    case committed(cost: Duration)
     case failed(JournalError)
   }
 
@@ -116,10 +118,18 @@ final class JournalThread: Sendable {
   }
 
   private func apply(_ transaction: JournalTransaction) -> Outcome {
+    let begun = Self.processorTime
     do throws(JournalError) {
       try database.apply(transaction)
-      return .committed
+      return .committed(cost: Self.processorTime - begun)
     } catch { return .failed(error) }
+  }
+
+  /// Of this thread. Cost: one call of the kernel.
+  private static var processorTime: Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 
   /// A bounded piece of maintenance. Returns when the next one is due.
@@ -127,7 +137,9 @@ final class JournalThread: Sendable {
     do throws(JournalError) {
       let done = try database.maintain(at: now)
       if done.thinned > 0 { state.withLock { $0.thinned += UInt64(done.thinned) } }
-      if done.unreadable > 0 { onTrouble("\(done.unreadable) samples of the history could not be read and were removed") }
+      if done.unreadable > 0 {
+        onTrouble("\(done.unreadable) samples of the history could not be read and were removed")
+      }
       if done.forgotten > 0 {
         onTrouble("\(done.forgotten) messages of what is still open were too many to keep")
       }

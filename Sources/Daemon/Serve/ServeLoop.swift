@@ -16,10 +16,13 @@ struct ServeLoop: ~Copyable {
   static let messagesPerTurn = 256
   /// And how long a turn may take, since messages can be megabytes.
   static let turn = Duration.milliseconds(5)
-  /// A transaction costs this thread the encoding of what changed. When that took long, the next one waits
-  /// this many times as long, so that commits one after the other take at most a ninth of the time, but
-  /// never longer than ``longestCommitPause``.
+  /// A transaction costs this thread the encoding of what changed, and the journal's the writing of it. While
+  /// more can be read at once than a turn takes, the next one begins no earlier than this many times as much
+  /// processor time later, so that commits take at most a twenty-fourth of a core from reading.
+  static let commitPauseUnderLoad = 24
+  /// And when there is nothing to read, this many times the encoding: it alone would delay the next event.
   static let commitPause = 8
+  /// Neither pause is longer.
   static let longestCommitPause = Duration.milliseconds(20)
   /// What a stop waits for the last commit.
   static let lastCommitPatience = Duration.seconds(2)
@@ -52,8 +55,12 @@ struct ServeLoop: ~Copyable {
   private var decoder: MessageDecoder
   private var delivery: Delivery
   private var account: Account
-  /// When the next transaction may be made.
-  private var commitAllowed = Timestamp.min
+  /// Of the last transaction.
+  private var lastSubmission = Timestamp.min
+  private var encodingCost = Duration.zero
+  private var writingCost = Duration.zero
+  /// Whether the last turn left nothing to read.
+  private var isDrained = true
   /// Writes down what is received, when asked to.
   private var recorder: Recorder?
 
@@ -119,6 +126,7 @@ struct ServeLoop: ~Copyable {
       // is sent alerts should be sent the assessments that he subscribed to.
       try output.takeSubscriptions(at: clock.now)
       delivery.reportsAssessments = output.wantsAssessments
+      isDrained = true
       for way in IngestPorts.Way.allCases where ports.isReadable(way, poller) { try takeMessages(from: way) }
       takeFeedback()
       let now = clock.now
@@ -178,8 +186,9 @@ struct ServeLoop: ~Copyable {
       }
       if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
-      if stop.isRequested || now >= end! { return }
+      if stop.isRequested || now >= end! { break }
     }
+    isDrained = false
   }
 
   private mutating func decode(_ receipt: Receipt, _ way: IngestPorts.Way) throws(Remark) -> Event {
@@ -232,18 +241,27 @@ struct ServeLoop: ~Copyable {
   private mutating func take(_ outcome: JournalThread.Outcome?, at now: Timestamp) {
     switch outcome {
     case nil: break
-    case .committed: delivery.committed(at: now)
+    case .committed(let cost):
+      writingCost = cost
+      delivery.committed(at: now)
     case .failed(let error): delivery.failed(error.description, at: now)
     }
+  }
+
+  /// When the next transaction may be made.
+  private var commitAllowed: Timestamp {
+    let pause =
+      isDrained ? encodingCost * Self.commitPause : (encodingCost + writingCost) * Self.commitPauseUnderLoad
+    return lastSubmission.advanced(by: min(pause, Self.longestCommitPause))
   }
 
   private mutating func submit(at now: Timestamp) {
     guard let journal, now >= commitAllowed, let transaction = delivery.nextTransaction(at: now) else {
       return
     }
+    lastSubmission = now
+    encodingCost = now.duration(to: clock.now)
     journal.submit(transaction)
-    let cost = now.duration(to: clock.now)
-    commitAllowed = now.advanced(by: min(cost * Self.commitPause, Self.longestCommitPause))
   }
 
   /// Stores everything, sends what was stored, and says that this is the end.
