@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket as sockets
 import struct
 import threading
 import time
@@ -19,6 +18,7 @@ from .errors import ClosedError, TidemarkError
 from .outgoing import Baseline, Baselines, Numbers, Outgoing
 from .times import now_ns
 from .transport import connect
+from .wakeup import Wakeup
 
 # How callers and the thread share one ZeroMQ socket
 # --------------------------------------------------
@@ -86,9 +86,7 @@ class Link:
         self._failure: Optional[BaseException] = None
         self._head_topic = wire.Topic("head", None, None, options.source).pack()
         self._bye_topic = wire.Topic("bye", None, None, options.source).pack()
-        self._wake_out, self._wake_in = sockets.socketpair()
-        self._wake_out.setblocking(False)
-        self._wake_in.setblocking(False)
+        self._wakeup = Wakeup()
         self._context: zmq.Context[Any] = zmq.Context()
         try:
             self._socket = self._context.socket(zmq.XPUB)
@@ -98,8 +96,7 @@ class Link:
             self._descriptor = int(self._socket.getsockopt(zmq.FD))
         except BaseException:
             self._context.destroy(linger=0)
-            self._wake_out.close()
-            self._wake_in.close()
+            self._wakeup.close()
             raise
         self._settle()
         self._thread = threading.Thread(target=self._run, name=f"tidemark {options.source}", daemon=True)
@@ -162,7 +159,7 @@ class Link:
     def begin_close(self) -> None:
         """Asks the thread to say bye and close. Takes no lock, so that a finalizer may call it."""
         self.closing = True
-        self._wake()
+        self._wakeup.signal()
 
     def join(self, timeout: float) -> None:
         if threading.current_thread() is not self._thread:
@@ -214,7 +211,7 @@ class Link:
                     self._settle()
         except BaseException as error:  # an interrupt between two frames: nothing may follow on this socket
             self._failure = error
-            self._wake()
+            self._wakeup.signal()
             raise
         finally:
             self._settle()
@@ -227,13 +224,7 @@ class Link:
             heard |= self._socket.recv(zmq.DONTWAIT)[:1] == b"\x01"
         if heard:
             self._fresh = True
-            self._wake()
-
-    def _wake(self) -> None:
-        try:
-            self._wake_out.send(b"\0")
-        except OSError:  # full, so it is awake; or closed, so it has ended
-            pass
+            self._wakeup.signal()
 
     # The thread.
 
@@ -242,7 +233,7 @@ class Link:
             poller = zmq.Poller()
             poller.register(self._descriptor, zmq.POLLIN)
             poller.register(self._monitor, zmq.POLLIN)
-            poller.register(self._wake_in.fileno(), zmq.POLLIN)
+            poller.register(self._wakeup.fileno(), zmq.POLLIN)
             while self._failure is None and (wait := self._serve()) is not None:
                 poller.poll(int(wait * 1000) + 1 if wait > 0 else 0)
         except BaseException as error:
@@ -252,11 +243,7 @@ class Link:
 
     def _serve(self) -> Optional[float]:
         """One round of the thread's work. How long to wait for the next, in seconds; None when all is done."""
-        try:
-            while self._wake_in.recv(4096):
-                pass
-        except BlockingIOError:
-            pass
+        self._wakeup.drain()
         with self._changed:
             self._read_monitor()
             self._settle()
@@ -353,8 +340,7 @@ class Link:
             left = self._give_up - time.monotonic() if self._give_up is not None else 0.0
             self._socket.close(linger=max(0, int(left * 1000)))
             self._monitor.close(linger=0)
-            self._wake_out.close()
-            self._wake_in.close()
+            self._wakeup.close()
             self._changed.notify_all()
         self._context.term()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket as sockets
 import struct
 import threading
 import time
@@ -21,6 +20,7 @@ from .link import ZERO_COPY_BYTES, LinkOptions, baseline_message
 from .outgoing import Baselines, Numbers, Outgoing
 from .rings import Ring
 from .transport import connect
+from .wakeup import Wakeup
 
 _MONITOR_EVENT = struct.Struct("=HI")
 _CONNECTED, _DISCONNECTED = zmq.EVENT_HANDSHAKE_SUCCEEDED, zmq.EVENT_DISCONNECTED
@@ -68,9 +68,7 @@ class ReliableLink:
         self._give_up: Optional[float] = None
         self._failure: Optional[BaseException] = None
         self._told: list[Refusal] = []
-        self._wake_out, self._wake_in = sockets.socketpair()
-        self._wake_out.setblocking(False)
-        self._wake_in.setblocking(False)
+        self._wakeup = Wakeup()
         self._context: zmq.Context[Any] = zmq.Context()
         try:
             self._socket = self._context.socket(zmq.DEALER)
@@ -85,8 +83,7 @@ class ReliableLink:
             connect(self._socket, options.endpoint)
         except BaseException:
             self._context.destroy(linger=0)
-            self._wake_out.close()
-            self._wake_in.close()
+            self._wakeup.close()
             ring.close()
             raise
         self._thread = threading.Thread(target=self._run, name=f"tidemark {options.source}", daemon=True)
@@ -133,7 +130,7 @@ class ReliableLink:
                 self._baselines.keep(message.baseline, due=False)
             awake, self._awake = self._awake, True
         if not awake:
-            self._wake()
+            self._wakeup.signal()
         return True
 
     def wait_ready(self, timeout: Optional[float]) -> bool:
@@ -150,7 +147,7 @@ class ReliableLink:
     def begin_close(self) -> None:
         """Asks the thread to wait for acknowledgements and close. Takes no lock, so that a finalizer may call it."""
         self.closing = True
-        self._wake()
+        self._wakeup.signal()
 
     def join(self, timeout: float) -> None:
         if threading.current_thread() is not self._thread:
@@ -179,19 +176,13 @@ class ReliableLink:
                 self._numbers.give_back(message.topic, prev)
         return kept
 
-    def _wake(self) -> None:
-        try:
-            self._wake_out.send(b"\0")
-        except OSError:  # full, so it is awake; or closed, so it has ended
-            pass
-
     # The thread.
 
     def _run(self) -> None:
         try:
             poller = zmq.Poller()
             poller.register(self._monitor, zmq.POLLIN)
-            poller.register(self._wake_in.fileno(), zmq.POLLIN)
+            poller.register(self._wakeup.fileno(), zmq.POLLIN)
             while (wait := self._serve()) is not None:
                 poller.register(self._socket, zmq.POLLIN | (zmq.POLLOUT if self._blocked else 0))
                 poller.poll(int(wait * 1000) + 1 if wait > 0 else 0)
@@ -204,11 +195,7 @@ class ReliableLink:
         """One round of the thread's work. How long to wait for the next, in seconds; None when all is done."""
         with self._changed:
             self._awake = False
-        try:
-            while self._wake_in.recv(4096):
-                pass
-        except BlockingIOError:
-            pass
+        self._wakeup.drain()
         self._ring.sync()  # outside the lock: it may take a while, and nothing that it needs is taken away meanwhile
         with self._changed:
             now = time.monotonic()
@@ -312,8 +299,7 @@ class ReliableLink:
             self._socket.disable_monitor()
             self._socket.close(linger=max(0, int(left * 1000)))
             self._monitor.close(linger=0)
-            self._wake_out.close()
-            self._wake_in.close()
+            self._wakeup.close()
             self._ring.close()
             self._changed.notify_all()
         self._context.term()

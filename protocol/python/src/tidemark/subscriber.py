@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket as sockets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from .cursors import Position
 from .errors import ClosedError, ForkError
 from .events import Item
 from .feed import AnyCursor, Feed, configure, configure_control, wait_ms
+from .wakeup import Wakeup
 
 OUTPUT = "tcp://127.0.0.1:7411"
 Result = TypeVar("Result")
@@ -71,8 +71,7 @@ class Subscriber:
         self._pid = os.getpid()
         self._using = threading.Lock()
         self._user: Optional[int] = None
-        self._wake_out, self._wake_in = sockets.socketpair()
-        self._wake_out.setblocking(False)
+        self._wakeup = Wakeup()
         self._context: zmq.Context[Any] = zmq.Context()
         try:
             self._socket = self._context.socket(zmq.SUB)
@@ -83,12 +82,11 @@ class Subscriber:
                 configure_control(self._control, control)
         except BaseException:
             self._context.destroy(linger=0)
-            self._wake_out.close()
-            self._wake_in.close()
+            self._wakeup.close()
             raise
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
-        self._poller.register(self._wake_in.fileno(), zmq.POLLIN)
+        self._poller.register(self._wakeup.fileno(), zmq.POLLIN)
         if self._control is not None:
             self._poller.register(self._control, zmq.POLLIN)
         self._closed = False
@@ -152,10 +150,7 @@ class Subscriber:
         if self._closed or self._pid != os.getpid():
             return
         self._closed = True
-        try:
-            self._wake_out.send(b"\0")
-        except OSError:
-            pass
+        self._wakeup.signal()
         if self._user != threading.get_ident():  # else this call interrupts a receive, which then closes
             with self._using:
                 self._end()
@@ -224,5 +219,4 @@ class Subscriber:
             if self._control is not None:
                 self._control.close(linger=0)
             self._context.term()
-            self._wake_out.close()
-            self._wake_in.close()
+            self._wakeup.close()
