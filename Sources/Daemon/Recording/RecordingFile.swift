@@ -15,8 +15,8 @@ final class RecordingFile: Sendable {
   /// Buffers kept to be filled again, each of at most ``spareBytes``.
   private static let spares = 4
   private static let spareBytes = 1 << 20
-  /// How long closing waits for the disk; the daemon promises to stop within 3 s.
-  private static let patience = 1.0
+  /// Seconds that closing waits for the disk; the daemon promises to stop within 3 s.
+  static let patience = 1.0
 
   /// What came of everything that was handed over.
   struct Account: Equatable {
@@ -52,6 +52,7 @@ final class RecordingFile: Sendable {
   private let work = DispatchSemaphore(value: 0)
   private let done = DispatchSemaphore(value: 0)
   private let thread = Mutex<SocketThread?>(nil)
+  private let patience: Double
   private let onFirstLoss: @Sendable (Int32?) -> Void
 
   /// Makes a file that only its owner may read; one that is there already is left alone.
@@ -67,11 +68,13 @@ final class RecordingFile: Sendable {
 
   /// - Parameters:
   ///   - descriptor: open for writing, owned from here on.
+  ///   - patience: seconds that ``finish()`` waits.
   ///   - onFirstLoss: called once, by any thread, with errno; nil when the disk is only too slow.
   init(
-    descriptor: Int32, header: RecordingFileHeader,
+    descriptor: Int32, header: RecordingFileHeader, patience: Double = RecordingFile.patience,
     onFirstLoss: @escaping @Sendable (Int32?) -> Void = { _ in }
   ) throws(RecordingProblem) {
+    self.patience = patience
     self.onFirstLoss = onFirstLoss
     let bytes = header.bytes
     guard Self.write(bytes, to: descriptor) else {
@@ -140,11 +143,11 @@ final class RecordingFile: Sendable {
     if isFirst { onFirstLoss(failure) }
   }
 
-  /// Writes out what waits, for at most a second; what is not written by then counts as lost.
+  /// Writes out what waits, for at most ``patience`` seconds; what is not written by then counts as lost.
   func finish() -> Account {
     state.withLock { $0.isClosed = true }
     work.signal()
-    guard done.wait(timeout: .now() + Self.patience) == .success else {
+    guard done.wait(timeout: .now() + patience) == .success else {
       return state.withLock { state in
         state.account.lost += state.queue.reduce(0) { $0 + $1.messages }
         state.queue = []
