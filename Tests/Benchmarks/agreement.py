@@ -22,8 +22,11 @@ Event = dict[str, Any]
 Answers = dict[tuple[str, ...], Any]
 
 EVENTS = 2_000
-#: Ids and times of writing differ by design; these are the answers.
-NOT_COMPARED = {"episode_id", "decision_id", "episodes", "opened_at", "issued_at", "next_allowed_retrain"}
+#: Ids and times of writing differ by design; these are the answers. The peer's decisions have no life, and it keeps no
+#: account of its sources.
+IDS = {"episode_id", "decision_id", "episodes", "opened_at", "issued_at", "next_allowed_retrain"}
+LIFE = {"attempt", "attempt_id", "rev", "state", "expires_after_s", "coverage", "data_window"}
+NOT_COMPARED = IDS | LIFE
 
 
 def stream() -> list[Event]:
@@ -115,6 +118,9 @@ def answers(context: Sockets, make: ServerFactory, messages: list[Message]) -> A
                 answer = json.loads(body)
                 if topic.decode().startswith("alert/end/"):
                     break
+                # The life of a decision is not the peer's job; of the daemon's own account nothing is asked.
+                if ".decision." in answer["type"] and ".issued." not in answer["type"]:
+                    continue
                 data = answer["data"]
                 key = (answer["type"], answer["subject"], cause(answer), data.get("monitor", ""))
                 given[key] = {name: value for name, value in data.items() if name not in NOT_COMPARED}
