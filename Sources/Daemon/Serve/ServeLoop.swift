@@ -18,7 +18,8 @@ struct ServeLoop: ~Copyable {
   static let turn = Duration.milliseconds(5)
   /// A transaction costs this thread the encoding of what changed, and the journal's the writing of it. While
   /// more can be read at once than a turn takes, the next one begins no earlier than this many times as much
-  /// processor time later, so that commits take at most a twenty-fourth of a core from reading.
+  /// processor time later, so that commits that cost less than 0.8 ms take at most a twenty-fourth of a core from
+  /// reading; what dearer ones take is bounded by ``longestCommitPause`` alone.
   static let commitPauseUnderLoad = 24
   /// And when there is nothing to read, this many times the encoding: it alone would delay the next event.
   static let commitPause = 8
