@@ -20,6 +20,25 @@ import Testing
   func isRefused(text: String) { #expect(DurationText.parse(text) == nil) }
 }
 
+@Suite struct ControlExchangeTests {
+  /// A request counts until it is answered, not until it is taken.
+  @Test func requestsThatWaitAreBounded() throws {
+    let exchange = try ControlExchange(head: 0)
+    let request = ControlExchange.Request(
+      ticket: ControlTicket(peer: [1], epoch: 1, number: 1),
+      header: EventHeader(
+        origin: Origin(source: SourceName("a")!, model: .unspecified),
+        sequence: SequenceNumber(epoch: 1, number: 1), time: nil, sentAt: nil),
+      feedback: Feedback(decision: DecisionID("rt-1"), report: .acked, owner: "a"), frames: [])
+    for _ in 0..<ControlExchange.maximumWaiting { #expect(exchange.ask(request)) }
+    #expect(!exchange.ask(request))
+    #expect(exchange.takeRequests().count == ControlExchange.maximumWaiting)
+    #expect(!exchange.ask(request), "taken is not answered")
+    exchange.answer(request.ticket, .refused(FeedbackAnswer.Refusal(.busy, "full")))
+    #expect(exchange.ask(request))
+  }
+}
+
 @Suite struct SubscriptionTableTests {
   private func apply(_ table: inout SubscriptionTable, _ flag: UInt8, _ prefix: String) {
     _ = ([flag] + Array(prefix.utf8)).withUnsafeBytes { table.apply($0) }

@@ -160,6 +160,25 @@ import Wire
     #expect(refused > 100)
   }
 
+  /// Two records that claim to be the same model (kind 2) or source (kind 4).
+  @Test(arguments: [UInt8(2), 4]) func aRecordThatStandsTwiceIsRefused(kind: UInt8) throws {
+    var random = SeededGenerator(seed: 6)
+    var engine = MonitoringEngine(settings: Self.settings())
+    engine.tracksChanges = true
+    for step in 0..<60 {
+      _ = engine.handle(Self.event(step, at: Double(step) * 900, [], &random), at: .test(Double(step) * 900))
+    }
+    // Without baselines, which alone would not fit another model.
+    var records = engine.takeChanges(withHistory: false).records.filter { $0.kind != 3 }
+    let places = records.indices.filter { records[$0].kind == kind && records[$0].value != nil }
+    try #require(places.count >= 2)
+    records[places[1]].value = records[places[0]].value
+    let error = #expect(throws: StateError.self) {
+      _ = try MonitoringEngine(settings: Self.settings(), restoring: records)
+    }
+    #expect(error.map { "\($0)".contains("twice") } == true)
+  }
+
   /// While it is held nothing is decided; what was due fires afterwards.
   @Test func aHeldEngineDecidesNothing() {
     var engine = MonitoringEngine(settings: Self.settings())
