@@ -20,6 +20,17 @@ import Testing
   func isRefused(text: String) { #expect(DurationText.parse(text) == nil) }
 }
 
+@Suite struct ServeClockTests {
+  /// A journal a little ahead holds the clock; one from another day does not.
+  @Test func aJournalIsBelievedUpToAnHourAhead() {
+    let wall = ServeClock().now
+    let ahead = wall.advanced(by: .seconds(1_800))
+    #expect(ServeClock(after: ahead).now >= ahead)
+    let wrong = wall.advanced(by: .seconds(7_200))
+    #expect(ServeClock(after: wrong).now < ahead)
+  }
+}
+
 @Suite struct ControlExchangeTests {
   /// A request counts until it is answered, not until it is taken.
   @Test func requestsThatWaitAreBounded() throws {
