@@ -49,7 +49,10 @@ package enum DetectorCatalog {
 /// A detector behind a uniform face: batches of values of one column in, verdicts out.
 package protocol DetectorProbe: Sendable {
   mutating func observe(_ batch: [Double]) -> Verdict
-  /// Bytes of state, for the memory bound.
+  /// See ``Detector/state``.
+  var state: [Double] { get }
+  mutating func restore(_ state: [Double]) -> Bool
+  /// Bytes of settings and state, for the memory bound.
   var stateSize: Int { get }
 }
 
@@ -58,5 +61,7 @@ private struct Probe<D: Detector>: DetectorProbe {
   let summarise: @Sendable ([Double]) -> D.Observation
 
   mutating func observe(_ batch: [Double]) -> Verdict { detector.observe(summarise(batch)) }
-  var stateSize: Int { MemoryLayout<D>.size }
+  var state: [Double] { detector.state }
+  mutating func restore(_ state: [Double]) -> Bool { detector.restore(state) }
+  var stateSize: Int { MemoryLayout<D>.size + state.count * MemoryLayout<Double>.stride }
 }

@@ -44,6 +44,22 @@ import Testing
     }
   }
 
+  /// One that is made anew from the settings and takes the state goes on as the original does.
+  @Test(arguments: names) func stateMidStreamGoesOnAlike(name: String) throws {
+    let baseline = normals(500, seed: 1)
+    var original = try entry(name).probe(baseline)
+    for seed in 2..<20 { _ = original.observe(normals(20, seed: UInt64(seed))) }
+    var restored = try entry(name).probe(baseline)
+    let isRestored = restored.restore(original.state)
+    #expect(isRestored)
+    for seed in 20..<40 {
+      let batch = normals(20, mean: Double(seed) / 40, seed: UInt64(seed))
+      #expect(original.observe(batch) == restored.observe(batch))
+    }
+    let takesNonsense = restored.restore([.nan, .nan, .nan])
+    #expect(!takesNonsense, "no detector has such a state")
+  }
+
   @Test(arguments: names) func constantStreamIsSilent(name: String) throws {
     var probe = try entry(name).probe([Double](repeating: 3, count: 100))
     for _ in 0..<100 { #expect(!probe.observe([Double](repeating: 3, count: 10)).isDrifted) }
