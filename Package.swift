@@ -35,7 +35,7 @@ let package = Package(
     room("ZeroMQ", ["CZeroMQ"]),
     room("Events", []),
     room("Wire", ["Events", .product(name: "Crypto", package: "swift-crypto")]),
-    .target(name: "CKernels"),
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     room("Statistics", ["CKernels"]),
     room("Detection", ["Statistics"]),
     room("Monitoring", ["Events", "Detection", "Statistics"]),
@@ -45,7 +45,7 @@ let package = Package(
     room(
       "Daemon",
       [
-        "ZeroMQ", "Events", "Wire", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
+        "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(

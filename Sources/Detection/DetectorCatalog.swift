@@ -10,6 +10,8 @@ package enum DetectorCatalog {
     package let summary: String
     /// The file of answers from an independent implementation, under `Tests/Golden`.
     package let golden: String
+    /// Bytes of settings and state that it may take after a thousand values.
+    package var stateLimit = 2_048
     /// Makes a probe from a baseline sample: a detector that is fed one batch of values a time.
     package let probe: @Sendable (_ baseline: [Double]) -> any DetectorProbe
   }
@@ -37,6 +39,7 @@ package enum DetectorCatalog {
           .above, moments.mean(of: 0) + 8 * moments.standardDeviation(of: 0) + MeanShiftDetector.epsilon)
       ) { batch in columnMoments(of: batch).mean(of: 0) }
     },
+    .glr, .meanVariance, .mmd,
   ]
 
   private static func columnMoments(of values: [Double]) -> ColumnMoments {

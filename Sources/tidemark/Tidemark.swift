@@ -23,6 +23,7 @@ struct Tidemark: ParsableCommand {
         tidemark publish data.csv …        a file into a running daemon
         tidemark tail                      alerts and decisions as they come
         tidemark sources                   what was received, rejected and lost, by source
+        tidemark detect series.csv         where did this series change?
         tidemark history --state DIR       what the journal in DIR holds
         tidemark ack DECISION --owner ME   this retrain is mine; then report how it goes
 
@@ -33,7 +34,7 @@ struct Tidemark: ParsableCommand {
     subcommands: [
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
       SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,
-      DecodeCommand.self, Demo.self,
+      DecodeCommand.self, DetectCommand.self, Demo.self,
     ])
 }
 

@@ -95,6 +95,6 @@ import Testing
 
   @Test(arguments: names) func memoryIsBounded(name: String) throws {
     let probe = try entry(name).probe(normals(1_000, seed: 1))
-    #expect(probe.stateSize <= 2_048)
+    #expect(probe.stateSize <= (try entry(name)).stateLimit)
   }
 }

@@ -1,6 +1,7 @@
 #ifndef TIDEMARK_CKERNELS_H
 #define TIDEMARK_CKERNELS_H
 
+#include <math.h>
 #include <stddef.h>
 
 /* Per-column moments of a row-major matrix, as five arrays of one element a column.
@@ -46,5 +47,30 @@ void tidemark_sum_columns(const void *values, tidemark_format format, size_t row
 
 /* Writes `count` values of any format as the nearest doubles. */
 void tidemark_widen(const void *values, tidemark_format format, size_t count, double *out);
+
+/* The sum of (part · of_part − total · of_total)² over `count` numbers. */
+double tidemark_squared_distance(const double *part, const double *total, double of_part, double of_total,
+                                 size_t count);
+
+/* The sum of (a − mean) · (b − mean) over `count` numbers. */
+double tidemark_centred_product(const double *a, const double *b, const double *mean, size_t count);
+
+/* to += from. */
+void tidemark_add(double *to, const double *from, size_t count);
+
+/* scale · cos(frequencies · row + phase) for each feature, whose frequencies are `columns` numbers side by side. */
+void tidemark_cosines(const double *frequencies, const double *phases, const double *row, size_t columns,
+                      size_t features, double scale, double *out);
+
+/* libm for rooms that know no Foundation. */
+static inline double tidemark_log(double x) { return log(x); }
+static inline double tidemark_log1p(double x) { return log1p(x); }
+static inline double tidemark_exp(double x) { return exp(x); }
+static inline double tidemark_cos(double x) { return cos(x); }
+static inline double tidemark_erfc(double x) { return erfc(x); }
+static inline double tidemark_lgamma(double x) {
+  int sign;
+  return lgamma_r(x, &sign);
+}
 
 #endif

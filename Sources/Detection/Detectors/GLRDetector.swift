@@ -1,0 +1,181 @@
+import Statistics
+
+/// A change of a rate or a mean, with nothing known of it before: every split of the stream is tried.
+///
+/// - Formula: max over splits of n₁·KL(θ̂₁‖θ̂) + n₂·KL(θ̂₂‖θ̂), for a rate; for a mean of unknown, common
+///   variance (n/2)·ln(1 + n₁n₂(x̄₁ − x̄₂)²/(n·S)), S the sum of squares within the parts. Divided by
+///   (1 + ρ̂)/(1 − ρ̂) where the lag-one correlation ρ̂ within the parts is above 0.05 and twice its
+///   standard error. Alarm above ln A + 1.5·ln ln n + c.
+/// - Defaults: A = 10⁶ observations, both directions; at least 30 observations before a change, 10 after.
+/// - Cost: about 50 splits an observation at n = 10⁴; splits that cannot be the best are left out by
+///   KL(p‖q) ≤ (p − q)²/(q(1 − q)). Memory: 24 bytes a bucket and dimension, 5·log₂(n / 5) buckets.
+/// - Guarantee: average run length to a false alarm of at least A on independent observations, by
+///   simulation (`Tests/Benchmarks/evaluation.md`); c comes from there.
+/// - Weakness: what came before teaches it, so a drift slower than its memory grows is seen late.
+/// - Reference: Lai, Xing, "Sequential change-point detection when the pre- and post-change parameters
+///   are unknown", 2010; Lavielle 2005 for the variance scaled by correlation; buckets: ``DyadicSums``.
+/// - Golden: `Tests/Golden/glr.json`, numpy.
+package struct GLRDetector: Detector {
+  package enum Family: String, Sendable {
+    /// Zeroes and ones; other values count as their share.
+    case rate
+    /// Real values of finite variance.
+    case mean
+  }
+
+  package enum Direction: String, Sendable {
+    case both
+    case up
+    case down
+  }
+
+  package let family: Family
+  package let direction: Direction
+  /// Of the average run length to a false alarm: ln A.
+  package let logRunLength: Double
+
+  /// Observations that must stand before a change, and after it.
+  package static let minimumBefore = 30
+  package static let minimumAfter = 10
+  /// Added to the threshold, by simulation.
+  static let margin = -2.7
+
+  /// x, x², and x times the one before.
+  private var sums = DyadicSums(dimensions: 3)
+  private var previous = 0.0
+  /// The first finite value: everything is measured from there, so that large means cost no digits.
+  private var origin: Double?
+
+  package init(
+    _ family: Family, direction: Direction = .both, observationsPerFalseAlarm: Double = 1e6
+  ) {
+    self.family = family
+    self.direction = direction
+    logRunLength = naturalLog(observationsPerFalseAlarm)
+  }
+
+  /// What the evidence must exceed after `n` observations.
+  package func threshold(after n: Int) -> Double {
+    logRunLength + 1.5 * naturalLog(naturalLog(Double(max(n, 16)))) + Self.margin
+  }
+
+  /// - Parameter observation: a value that is not finite is passed over.
+  package mutating func observe(_ observation: Double) -> Verdict {
+    guard observation.isFinite else {
+      return Verdict(isDrifted: false, score: .nan, threshold: threshold(after: sums.count), count: 0)
+    }
+    if origin == nil { origin = family == .rate ? 0 : observation }
+    let x =
+      family == .rate ? min(max(observation, 0), 1) : max(min(observation - origin!, 1e150), -1e150)
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { vector in
+      vector.initialize(repeating: 0)
+      (vector[0], vector[1], vector[2]) = (x, x * x, sums.count == 0 ? 0 : x * previous)
+      sums.append(UnsafeBufferPointer(vector))
+    }
+    previous = x
+    return verdict
+  }
+
+  private var verdict: Verdict {
+    let n = sums.count
+    let threshold = threshold(after: n)
+    guard n >= Self.minimumBefore + Self.minimumAfter else {
+      return Verdict(isDrifted: false, score: 0, threshold: threshold, count: n)
+    }
+    let best = bestSplit
+    let score = best.evidence / inflation(of: best)
+    return Verdict(
+      isDrifted: score > threshold, score: score, threshold: threshold, count: best.later,
+      change: best.evidence > 0 ? ChangePoint(index: n - best.later, kind: .abrupt) : nil)
+  }
+
+  private struct Split {
+    var evidence = 0.0
+    var later = 0
+    var sum = 0.0
+    var square = 0.0
+    var product = 0.0
+  }
+
+  private var bestSplit: Split {
+    let n = Double(sums.count)
+    let total = sums.total
+    let rate = total[0] / n
+    let whole = family == .rate ? Self.entropy(total[0], n) : 0
+    var best = Split()
+    sums.scan { later, part in
+      guard later >= Self.minimumAfter else { return true }
+      let before = sums.count - later
+      guard before >= Self.minimumBefore else { return false }
+      let (n1, n2) = (Double(before), Double(later))
+      let difference = part[0] / n2 - (total[0] - part[0]) / n1
+      if direction != .both, (difference > 0) != (direction == .up) { return true }
+      let squared = n1 * n2 / n * difference * difference
+      let evidence: Double
+      switch family {
+      case .rate:
+        guard squared > best.evidence * rate * (1 - rate) else { return true }
+        evidence =
+          Self.entropy(part[0], n2) + Self.entropy(total[0] - part[0], n1) - whole
+      case .mean:
+        let spread = total[1] - total[0] * total[0] / n - squared
+        // A stream that was constant in both parts: as much evidence as there can be.
+        let noise = max(spread, squared * 1e-12)
+        guard squared > 0 else { return true }
+        evidence = n / 2 * naturalLog1p(squared / noise)
+      }
+      if evidence > best.evidence {
+        best = Split(evidence: evidence, later: later, sum: part[0], square: part[1], product: part[2])
+      }
+      return true
+    }
+    return best
+  }
+
+  /// k·ln(k/n) + (n − k)·ln((n − k)/n), 0 at the ends.
+  private static func entropy(_ k: Double, _ n: Double) -> Double {
+    guard k > 0, k < n else { return 0 }
+    return k * naturalLog(k / n) + (n - k) * naturalLog1p(-k / n)
+  }
+
+  /// (1 + ρ̂)/(1 − ρ̂) by the correlation within the parts of a split.
+  private func inflation(of split: Split) -> Double {
+    guard split.later > 0 else { return 1 }
+    let total = sums.total
+    let (n2, n1) = (Double(split.later), Double(sums.count - split.later))
+    let variance =
+      total[1] - split.sum * split.sum / n2 - (total[0] - split.sum) * (total[0] - split.sum) / n1
+    let covariance =
+      total[2] - split.sum * split.sum / n2 - (total[0] - split.sum) * (total[0] - split.sum) / n1
+    return Dependence.inflation(correlation: covariance / variance, count: sums.count)
+  }
+
+  package var state: [Double] { [origin ?? .nan, previous] + sums.state }
+
+  package mutating func restore(_ state: [Double]) -> Bool {
+    guard state.count >= 2, state[1].isFinite, let sums = DyadicSums(dimensions: 3, state: state[2...]),
+      state[0].isFinite || sums.count == 0
+    else { return false }
+    origin = state[0].isFinite ? state[0] : nil
+    previous = state[1]
+    self.sums = sums
+    return true
+  }
+}
+
+/// What autocorrelation does to evidence that was made for independent observations.
+package enum Dependence {
+  /// Below, a correlation is taken as none.
+  package static let negligible = 0.05
+  /// What a correlation is cut at, so that a random walk leaves some evidence: 1/199 of it.
+  static let largest = 0.99
+
+  /// The variance of a mean of values whose autocorrelation falls off as ρᵏ, over that of independent
+  /// ones: (1 + ρ)/(1 − ρ). 1 when ρ is negligible or within two standard errors, 1/√n each, of 0.
+  package static func inflation(correlation: Double, count: Int) -> Double {
+    let least = max(negligible, 2 / Double(max(count, 1)).squareRoot())
+    guard correlation > least else { return 1 }
+    let rho = min(correlation, largest)
+    return (1 + rho) / (1 - rho)
+  }
+}
