@@ -21,7 +21,8 @@ package struct ColumnMoments: Sendable, Equatable {
 
   /// What ``state`` was once; nil when it does not fit the columns, or a count is none of these rows'.
   package init?(columns: Int, rows: Int, state: [Double]) {
-    guard columns >= 0, 0...NumberReader.largestCount ~= rows, state.count % 5 == 0, state.count / 5 == columns,
+    guard columns >= 0, 0...NumberReader.largestCount ~= rows, state.count % 5 == 0,
+      state.count / 5 == columns,
       state.prefix(columns).allSatisfy({ count in
         Int(exactly: count).map { 0...rows ~= $0 } ?? false
       })
