@@ -6,7 +6,8 @@
 /// as much. Up to ``capacity`` values are all kept and answers are exact; minimum and maximum always
 /// are. Parts that are merged have the error of the whole.
 /// Memory: 8 bytes a value until `capacity` is reached, at most 3 · capacity + 8 a level (16 KB at the
-/// default). Cost: about 25 ns a value, sorting included; no allocation but for growth, which ends.
+/// default). Cost: about 25 ns a value, sorting included; no allocation but for growth and, until
+/// about 100 · capacity values, for sorting the lowest level now and then, both of which end.
 /// A query sorts what is held: ask ``ranked`` when there are several.
 ///
 /// Deterministic: which half survives a compaction is drawn from a generator that is part of the state,

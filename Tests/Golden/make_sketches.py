@@ -5,7 +5,7 @@ Made with Python 3, numpy 2.4.6, xxhash 4.1.0, datasketches 5.2.0, ddsketch 3.0.
     python Tests/Golden/make_sketches.py
 
 The inputs are not in the file: both sides draw them from SplitMix64 with the case's seed, by IEEE arithmetic
-alone.
+alone. DataSketches' KLL sketch draws its coins anew, so its ranks differ a little from run to run.
 """
 
 import collections

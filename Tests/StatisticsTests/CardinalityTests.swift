@@ -34,7 +34,7 @@ import Testing
   }
 
   /// The stated standard error, over 300 streams at each of several sizes: the root of the mean square is
-  /// within a fifth of it or below, and the mean is not off by more than chance.
+  /// at most a fifth above it, and the mean is not off by more than chance.
   @Test(arguments: [8, 50, 300, 2_000]) func errorIsAsStated(distinct: Int) {
     let precision = 6
     var (squares, sum) = (0.0, 0.0)

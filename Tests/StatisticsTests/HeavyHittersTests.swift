@@ -95,6 +95,19 @@ import Testing
     }
   }
 
+  /// A part that has lost a category may have had it as often as its lowest count says.
+  @Test func mergingAllowsForWhatAPartHasLost() {
+    let held = taken([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2], capacity: 2)
+    let lost = taken([1, 1, 3, 3, 3, 4, 4, 4, 4], capacity: 2)
+    #expect(lost.entries.map(\.name) == [.number(4), .number(3)] && lost.absentLimit == 3)
+    for (left, right) in [(held, lost), (lost, held)] {
+      var merged = left
+      merged.merge(right)
+      #expect(merged.count(of: StableHash.of(1)) == 13)
+      #expect(merged.entries.first?.name == .number(1) && merged.entries.first?.error == 3)
+    }
+  }
+
   @Test func sameInputSameAnswer() throws {
     let values = try SketchCases.drawn("zipf", seed: 9, count: 5_000)
     #expect(taken(values) == taken(values))
