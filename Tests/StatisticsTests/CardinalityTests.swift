@@ -1,3 +1,4 @@
+import Foundation
 import Statistics
 import TestSupport
 import Testing
@@ -49,6 +50,27 @@ import Testing
     let stated = Cardinality(precision: precision).standardError
     #expect((squares / 300).squareRoot() <= 1.2 * stated, "\((squares / 300).squareRoot()), stated \(stated)")
     #expect(abs(sum / 300) <= 4 * stated / 300.0.squareRoot(), "bias \(sum / 300)")
+  }
+
+  /// From a thousand values to more than there are hashes: registers set to the quantiles of the distribution
+  /// that n values give them, P(register ≤ k) = exp(−n / (m · 2^k)), must be estimated as n.
+  @Test func wholeRange() {
+    let (precision, rest) = (10, 54)
+    let registers = Double(1 << precision)
+    for doubling in 0...rest + 1 {
+      let values = registers * Double(sign: .plus, exponent: doubling, significand: 1)
+      var cardinality = Cardinality(precision: precision)
+      for register in 0..<1 << precision {
+        let share = (Double(register) + 0.5) / registers
+        let value = (0...rest).first {
+          exp(-values / registers / Double(sign: .plus, exponent: $0, significand: 1)) >= share
+        }
+        if value == 0 { continue }
+        let bit = value.map { UInt64(1) << UInt64(rest - $0) } ?? 0
+        cardinality.add(hash: UInt64(register) << UInt64(rest) | bit)
+      }
+      #expect(agree(cardinality.estimate, values, tolerance: 0.005), "\(cardinality.estimate), \(values)")
+    }
   }
 
   /// Parts give exactly the whole, in whatever order and form.
