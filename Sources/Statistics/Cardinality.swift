@@ -6,10 +6,11 @@
 /// bias and no switch between estimators; a few distinct values are counted almost exactly. It is the
 /// hash's error, so the same input always gives the same answer, in whatever order it comes.
 ///
-/// Memory: 4 bytes for each register that was ever touched, until a quarter is (at precision 12, 4 KB);
-/// then one byte a register (4 KB). So a thousand features of 20 categories take 80 KB and a thousand
-/// full ones 4 MB. Cost: about 2 ns a value when dense, 10 to 25 ns when sparse, with the search; no allocation
-/// once dense, and only for growth before. ``estimate`` reads all registers.
+/// Memory: 4 bytes for each register that was ever touched, up to twice that by growth, until a quarter
+/// is (at precision 12, 4 KB); then one byte a register (4 KB). So the registers of a thousand features
+/// of 20 categories take 80 to 160 KB, and those of a thousand full ones 4 MB. Cost: about 2 ns a value
+/// when dense, 10 to 25 ns when sparse, with the search; no allocation once dense, and only for growth
+/// before. ``estimate`` reads all registers.
 package struct Cardinality: Sendable, Equatable {
   package static let defaultPrecision = 12
   /// 16 to 65,536 registers.

@@ -6,7 +6,7 @@
 /// span a factor of 4 · 10^17 at 1 %, and values that are nearer to 0 are counted in the lowest of them.
 /// Zero, and what is nearer to it than the least normal number, is counted as zero, exactly. Minimum and
 /// maximum are exact.
-/// Memory: 8 bytes a bucket, in runs of 64 over the range that was seen: 3 KB for latencies from 1 ms to
+/// Memory: 8 bytes a bucket, in runs of 64 over the range that was seen: 4 KB for latencies from 1 ms to
 /// 1 s at 1 %; at most 17 KB a sign. Cost: about 15 ns a value; no allocation but for growth. The
 /// buckets are a function of the values alone, not of their order: merged parts equal the whole, exactly.
 ///
