@@ -102,7 +102,7 @@ def quantiles() -> list:
 
 
 def latencies() -> list:
-    """Exact quantiles, and those of Datadog's DDSketch at 1 %; null where its rule of ranks picks another value."""
+    """Exact quantiles, and those of Datadog's DDSketch at 1 %, null where its rank is of another value."""
     cases = []
     fractions = [0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
     for seed, (kind, count) in enumerate(
