@@ -19,9 +19,14 @@ package struct ColumnMoments: Sendable, Equatable {
     reset()
   }
 
-  /// What ``state`` was once; nil when it does not fit the columns.
+  /// What ``state`` was once; nil when it does not fit the columns, or a count is none of these rows'.
   package init?(columns: Int, rows: Int, state: [Double]) {
-    guard columns >= 0, rows >= 0, state.count % 5 == 0, state.count / 5 == columns else { return nil }
+    guard columns >= 0, 0...NumberReader.largestCount ~= rows, state.count % 5 == 0,
+      state.count / 5 == columns,
+      state.prefix(columns).allSatisfy({ count in
+        Int(exactly: count).map { 0...rows ~= $0 } ?? false
+      })
+    else { return nil }
     (self.columns, self.rows, self.state) = (columns, rows, state)
   }
 
@@ -87,6 +92,31 @@ package struct ColumnMoments: Sendable, Equatable {
     values.withUnsafeBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
       fold(base, rows: values.count / columns)
+    }
+  }
+
+  /// Folds in what `other` folded: counts and extremes exactly, mean and deviation to rounding, a few
+  /// units in the last place a merge (Chan, Golub, LeVeque 1983), in whatever order parts are merged.
+  ///
+  /// - Precondition: both are of equally many columns.
+  package mutating func merge(_ other: ColumnMoments) {
+    precondition(columns == other.columns)
+    rows += other.rows
+    for column in 0..<columns where other.present(in: column) > 0 {
+      let (mean, m2, least, most) = (
+        columns + column, 2 * columns + column, 3 * columns + column, 4 * columns + column
+      )
+      if present(in: column) > 0 {
+        let pooled = Pooled(
+          present(in: column), state[mean], state[m2],
+          with: other.present(in: column), other.state[mean], other.state[m2])
+        (state[mean], state[m2]) = (pooled.mean, pooled.m2)
+      } else {
+        (state[mean], state[m2]) = (other.state[mean], other.state[m2])
+      }
+      state[column] += other.state[column]
+      state[least] = min(state[least], other.state[least])
+      state[most] = max(state[most], other.state[most])
     }
   }
 

@@ -2,10 +2,11 @@ import Events
 import Monitoring
 import Statistics
 
-/// Times the drift rule and the column kernels, a line of JSON for each: medians in nanoseconds.
+/// Times the drift rule, the column kernels and the summaries, a line of JSON for each: medians in nanoseconds.
 ///
 ///     kernel-benchmark rule     a value of batches of 1000 × 1000 and 1000 × 5000, FP64 and FP32
 ///     kernel-benchmark checks   one drift check of 10 to 1000 features and 100 to 10,000 rows of FP64
+///     kernel-benchmark summaries   a value taken by each of the mergeable summaries
 @main struct KernelBenchmark {
   static let repetitions = 31
 
@@ -23,13 +24,14 @@ import Statistics
           Shape(rows: rows, columns: columns, format: .float64).timeCheck()
         }
       }
+    case ["summaries"]: Summaries.time()
     default: throw Misuse()
     }
   }
 }
 
 struct Misuse: Error, CustomStringConvertible {
-  var description: String { "usage: kernel-benchmark rule|checks" }
+  var description: String { "usage: kernel-benchmark rule|checks|summaries" }
 }
 
 /// The size of a batch and how its values are stored.
@@ -81,7 +83,7 @@ struct Shape {
         + #""ns_per_value": \#(time)}"#)
   }
 
-  private static func median(_ body: () -> Void) -> Double {
+  static func median(_ body: () -> Void) -> Double {
     let clock = ContinuousClock()
     let times = (0..<KernelBenchmark.repetitions).map { _ in clock.measure(body) }.sorted()
     let (seconds, attoseconds) = times[times.count / 2].components
@@ -117,12 +119,14 @@ struct SplitMix {
   var state: UInt64
 
   mutating func normal() -> Double {
-    (0..<12).reduce(-6.0) { sum, _ in
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-      return sum + Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
-    }
+    (0..<12).reduce(-6.0) { sum, _ in sum + unit() }
+  }
+
+  mutating func unit() -> Double {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
   }
 }
