@@ -273,12 +273,27 @@ WIDEST void tidemark_start_levels(const double *settings, const uint32_t *refere
   }
 }
 
-WIDEST double tidemark_stability_index(const double *settings, const uint32_t *reference,
-                                       const uint32_t *counts, size_t lane) {
-  const size_t bins = bins_of(settings);
-  words own[BINS], sum = {0};
-  for (size_t j = 0; j < bins; j++) own[j] = WORDS(counts + j * LANES), sum += own[j];
+WIDEST double tidemark_stability_index(const double *settings, const uint32_t *reference, size_t column,
+                                       const uint32_t *counts, double *total) {
+  const size_t b = column / LANES, lane = column % LANES;
+  const double *own = settings + b * TIDEMARK_SETTINGS * LANES;
+  const size_t bins = bins_of(own);
+  words table[BINS], sum = {0};
+  for (size_t j = 0; j < bins; j++) table[j] = WORDS(counts + j * LANES), sum += table[j];
   lanes rows = REAL(sum), index;
-  stability_index(settings, reference, own, &rows, bins, &index);
+  stability_index(own, reference + b * BINS * LANES, table, &rows, bins, &index);
+  *total = rows[lane];
   return index[lane];
+}
+
+WIDEST double tidemark_start_level(const double *settings, const uint32_t *reference, size_t column,
+                                   const uint32_t *counts, double strength) {
+  const size_t b = column / LANES;
+  const double *own = settings + b * TIDEMARK_SETTINGS * LANES;
+  const size_t bins = bins_of(own);
+  prior start, learnt;
+  lanes rows, level;
+  priors_of(own, reference + b * BINS * LANES, strength, bins, &start, &learnt);
+  level_of(&start, counts, bins, &rows, &level);
+  return level[column % LANES];
 }

@@ -37,6 +37,13 @@ package enum DetectorCatalog {
           .above, moments.mean(of: 0) + 8 * moments.standardDeviation(of: 0) + MeanShiftDetector.epsilon)
       ) { batch in columnMoments(of: batch).mean(of: 0) }
     },
+    Entry(
+      name: "bins", summary: "distribution of a feature against its reference, in bins",
+      golden: "bins.json"
+    ) { baseline in
+      let reference = ReferenceBins(sample: baseline)
+      return Probe(detector: BinnedColumnDetector(reference)) { batch in reference.count(batch) }
+    },
   ]
 
   private static func columnMoments(of values: [Double]) -> ColumnMoments {

@@ -128,8 +128,11 @@ void tidemark_start_levels(const double *settings, const uint32_t *reference, co
                            size_t blocks, double strength, double *start_levels,
                            double *learnt_levels);
 
-/* The population stability index of a block's counts against the block's reference, for one column. */
-double tidemark_stability_index(const double *settings, const uint32_t *reference,
-                                const uint32_t *counts, size_t lane);
+/* For one column of such tables, and one block's table of counts: the population stability index of
+   the counts against the reference, and their sum; and the counts' level under the prior of a start. */
+double tidemark_stability_index(const double *settings, const uint32_t *reference, size_t column,
+                                const uint32_t *counts, double *total);
+double tidemark_start_level(const double *settings, const uint32_t *reference, size_t column,
+                            const uint32_t *counts, double strength);
 
 #endif
