@@ -125,14 +125,14 @@ INLINE void level_of(const prior *p, const uint32_t *counts, size_t bins, lanes 
   *level = result - value;
 }
 
-INLINE void priors_of(const double *settings, const uint32_t *reference, double strength, size_t bins,
+INLINE void priors_of(const double *settings, const uint32_t *reference, size_t bins,
                       prior *start, prior *learnt) {
   const lanes one = (lanes){0} + 1.0;
   start->inverse = learnt->inverse = LOAD(settings + TIDEMARK_INVERSE * LANES);
   start->bins = learnt->bins = LOAD(settings + TIDEMARK_IN_USE * LANES);
   const lanes rows = LOAD(settings + TIDEMARK_REFERENCE_ROWS * LANES);
   learnt->total = rows * learnt->inverse + 0.5 * learnt->bins;
-  start->total = one * strength;
+  start->total = LOAD(settings + TIDEMARK_STRENGTH * LANES);
   const lanes scale = start->total / SELECT(learnt->total > 0 * one, learnt->total, one);
   for (size_t j = 0; j < bins; j++) {
     mask used = one * (double)j < start->bins;
@@ -179,7 +179,7 @@ INLINE void stability_index(const double *settings, const uint32_t *reference, c
   *index = result;
 }
 
-INLINE void weigh_block(tidemark_starts t, size_t b, double strength) {
+INLINE void weigh_block(tidemark_starts t, size_t b) {
   const size_t table = BINS * LANES, column = b * LANES;
   const double *settings = t.settings + b * TIDEMARK_SETTINGS * LANES;
   const uint32_t *reference = t.reference + b * table, *batch = t.batch + b * table;
@@ -188,7 +188,7 @@ INLINE void weigh_block(tidemark_starts t, size_t b, double strength) {
   double *outcome = t.outcomes + b * TIDEMARK_OUTCOMES * LANES;
   const size_t bins = bins_of(settings);
   prior start, all;
-  priors_of(settings, reference, strength, bins, &start, &all);
+  priors_of(settings, reference, bins, &start, &all);
 
   /* The common denominator: how well all that came before foretold this batch. */
   uint32_t tentative[BINS * LANES];
@@ -249,23 +249,23 @@ INLINE void weigh_block(tidemark_starts t, size_t b, double strength) {
   STORE(outcome + TIDEMARK_INDEX * LANES, index);
 }
 
-WIDEST void tidemark_weigh_starts(tidemark_starts starts, size_t blocks, double strength) {
-  for (size_t b = 0; b < blocks; b++) weigh_block(starts, b, strength);
+WIDEST void tidemark_weigh_starts(tidemark_starts starts, size_t blocks) {
+  for (size_t b = 0; b < blocks; b++) weigh_block(starts, b);
 }
 
-void tidemark_weigh_starts_narrow(tidemark_starts starts, size_t blocks, double strength) {
-  for (size_t b = 0; b < blocks; b++) weigh_block(starts, b, strength);
+void tidemark_weigh_starts_narrow(tidemark_starts starts, size_t blocks) {
+  for (size_t b = 0; b < blocks; b++) weigh_block(starts, b);
 }
 
 WIDEST void tidemark_start_levels(const double *settings, const uint32_t *reference,
-                                  const uint32_t *counts, size_t blocks, double strength,
-                                  double *start_levels, double *learnt_levels) {
+                                  const uint32_t *counts, size_t blocks, double *start_levels,
+                                  double *learnt_levels) {
   for (size_t b = 0; b < blocks; b++) {
     const double *own = settings + b * TIDEMARK_SETTINGS * LANES;
     const size_t bins = bins_of(own);
     prior start, learnt;
     lanes rows, level;
-    priors_of(own, reference + b * BINS * LANES, strength, bins, &start, &learnt);
+    priors_of(own, reference + b * BINS * LANES, bins, &start, &learnt);
     level_of(&start, counts + b * BINS * LANES, bins, &rows, &level);
     STORE(start_levels + b * LANES, level);
     level_of(&learnt, counts + b * BINS * LANES, bins, &rows, &level);
@@ -286,14 +286,33 @@ WIDEST double tidemark_stability_index(const double *settings, const uint32_t *r
   return index[lane];
 }
 
-WIDEST double tidemark_start_level(const double *settings, const uint32_t *reference, size_t column,
-                                   const uint32_t *counts, double strength) {
-  const size_t b = column / LANES;
+WIDEST double tidemark_trend(const double *settings, const uint32_t *reference, size_t column,
+                             const uint32_t *whole, const uint32_t *later, const uint32_t *latest) {
+  const size_t b = column / LANES, lane = column % LANES;
   const double *own = settings + b * TIDEMARK_SETTINGS * LANES;
-  const size_t bins = bins_of(own);
-  prior start, learnt;
-  lanes rows, level;
-  priors_of(own, reference + b * BINS * LANES, strength, bins, &start, &learnt);
-  level_of(&start, counts, bins, &rows, &level);
-  return level[column % LANES];
+  const size_t bins = (size_t)own[TIDEMARK_IN_USE * LANES + lane];
+  const uint32_t *from = reference + b * BINS * LANES;
+  double score[BINS], ratio[BINS], sums[2] = {0}, rows[2] = {0}, before = 0, since = 0;
+  for (size_t j = 0; j < bins; j++) before += from[j * LANES + lane] + 0.5, since += whole[j * LANES + lane] + 0.5;
+  for (size_t j = 0; j < bins; j++)
+    ratio[j] = (whole[j * LANES + lane] + 0.5) / since / ((from[j * LANES + lane] + 0.5) / before);
+  logarithm_body(ratio, bins, score);
+  for (size_t j = 0; j < bins; j++) {
+    const double second = latest[j * LANES + lane], both = later[j * LANES + lane];
+    const double first = both > second ? both - second : 0;
+    sums[0] += first * score[j], rows[0] += first;
+    sums[1] += second * score[j], rows[1] += second;
+  }
+  if (rows[0] == 0 || rows[1] == 0) return 0;
+  const double means[2] = {sums[0] / rows[0], sums[1] / rows[1]};
+  double squares = 0;
+  for (size_t j = 0; j < bins; j++) {
+    const double second = latest[j * LANES + lane], both = later[j * LANES + lane];
+    const double first = both > second ? both - second : 0;
+    squares += first * (score[j] - means[0]) * (score[j] - means[0]);
+    squares += second * (score[j] - means[1]) * (score[j] - means[1]);
+  }
+  const double error = squares / (rows[0] + rows[1]) * (1 / rows[0] + 1 / rows[1])
+                     / own[TIDEMARK_INVERSE * LANES + lane];
+  return error > 0 ? (means[1] - means[0]) / sqrt(error) : 0;
 }

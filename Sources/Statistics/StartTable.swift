@@ -16,8 +16,9 @@ package struct StartTable: Sendable, Equatable {
   /// Sums of counts above this are halved; see ``ReferenceBins/mostRows`` for a start's.
   package static let mostLearnt = Int(TIDEMARK_MOST_LEARNT)
 
-  /// κ: how many rows the reference counts for at a start.
-  package let strength: Double
+  /// Rows of the reference for each row of κ, at least.
+  package static let rowsPerStrength = 5.0
+
   private let settings: [Double]
   /// The storage of the bins, shared.
   private let reference: [UInt32]
@@ -34,13 +35,12 @@ package struct StartTable: Sendable, Equatable {
   private var outcomes: [Double]
   /// Counts since an alarm or the last look whether it is over.
   private var probation: [UInt32]
-  /// Room for one block's counts.
-  private var scratch: [UInt32]
 
   /// - Parameters:
   ///   - dependence: by what each column's counts are divided as evidence, at least 1; see
   ///     ``LagCorrelation``.
-  ///   - strength: positive.
+  ///   - strength: κ, for how many rows the reference counts at a start, positive; at most a fifth of the
+  ///     rows that the reference has, or a start would be surer of it than what is learnt, and at least 1.
   /// - Precondition: as many factors as columns.
   package init(_ bins: ColumnBins, dependence: [Double], strength: Double) {
     precondition(dependence.count == bins.columns && strength > 0)
@@ -52,17 +52,17 @@ package struct StartTable: Sendable, Equatable {
       settings[place + TIDEMARK_INVERSE * block] = 1 / max(1, dependence[column])
       settings[place + TIDEMARK_IN_USE * block] = Double(bins.binsInUse[column])
       settings[place + TIDEMARK_REFERENCE_ROWS * block] = rows
+      settings[place + TIDEMARK_STRENGTH * block] =
+        min(strength, max(1, rows / max(1, dependence[column]) / Self.rowsPerStrength))
     }
     self.settings = settings
-    self.strength = strength
     reference = bins.reference
     probation = [UInt32](repeating: 0, count: blocks * ColumnBins.table)
-    scratch = [UInt32](repeating: 0, count: ColumnBins.table)
     learnt = [UInt32](repeating: 0, count: blocks * ColumnBins.table)
     counts = [UInt32](repeating: 0, count: blocks * ColumnBins.table * Self.capacity)
     let none = [Double](repeating: 0, count: blocks * block)
     (startLevels, firstLearntLevels) = Self.levels(
-      learnt, settings: settings, reference: bins.reference, strength: strength)
+      learnt, settings: settings, reference: bins.reference)
     learntLevels = firstLearntLevels
     levels = [Double](repeating: 0, count: none.count * Self.capacity)
     weights = [Double](repeating: -.infinity, count: none.count * Self.capacity)
@@ -73,13 +73,13 @@ package struct StartTable: Sendable, Equatable {
 
   /// The levels of a table of counts under the prior of a start and under that of what is learnt.
   private static func levels(
-    _ counts: [UInt32], settings: [Double], reference: [UInt32], strength: Double
+    _ counts: [UInt32], settings: [Double], reference: [UInt32]
   ) -> (starts: [Double], learnt: [Double]) {
     let blocks = counts.count / ColumnBins.table
     var starts = [Double](repeating: 0, count: blocks * ColumnBins.block)
     var learnt = starts
     if blocks > 0 {
-      tidemark_start_levels(settings, reference, counts, blocks, strength, &starts, &learnt)
+      tidemark_start_levels(settings, reference, counts, blocks, &starts, &learnt)
     }
     return (starts, learnt)
   }
@@ -145,14 +145,20 @@ package struct StartTable: Sendable, Equatable {
   /// Weighs every start of every column by the batch that `bins` has counted.
   ///
   /// - Precondition: `bins` is what the table was made of.
-  package mutating func weigh(_ bins: ColumnBins) {
+  package mutating func weigh(_ bins: ColumnBins) { weigh(bins, isNarrow: false) }
+
+  /// - Parameter isNarrow: without wide instructions, to hold the others to.
+  mutating func weigh(_ bins: ColumnBins, isNarrow: Bool) {
     precondition(bins.counts.count == learnt.count)
     guard bins.blocks > 0 else { return }
-    let strength = strength
     bins.counts.withUnsafeBufferPointer { batch in
       withTable { table in
         table.batch = batch.baseAddress
-        tidemark_weigh_starts(table, bins.blocks, strength)
+        if isNarrow {
+          tidemark_weigh_starts_narrow(table, bins.blocks)
+        } else {
+          tidemark_weigh_starts(table, bins.blocks)
+        }
       }
     }
     for column in fresh.indices { fresh[column] = .max }
@@ -215,13 +221,6 @@ package struct StartTable: Sendable, Equatable {
     }
   }
 
-  private func level(_ counts: [UInt32], at block: Int, in column: Int) -> Double {
-    counts.withUnsafeBufferPointer { counts in
-      guard let base = counts.baseAddress else { return 0 }
-      return tidemark_start_level(settings, reference, column, base + block, strength)
-    }
-  }
-
   private func block(_ column: Int, _ start: Int) -> Int {
     countPlace(column, start) - column % ColumnBins.block
   }
@@ -231,22 +230,18 @@ package struct StartTable: Sendable, Equatable {
     distance(counts, at: block(column, start), in: column)
   }
 
-  /// Of the rows from one start to another, and since that one; with the logarithm of how much likelier
-  /// two distributions are, one of each stretch, than one of both.
+  /// Whether the column goes on moving away from the reference: the rows since `latest` against those from
+  /// `later` to `latest`, by their mean of ln(q/p), q being the distribution since `start` and p the
+  /// reference, in standard errors.
   ///
-  /// - Precondition: `later` began after `earlier`.
-  package mutating func split(_ earlier: Int, _ later: Int, in column: Int) -> (
-    before: Distance, since: Distance, evidence: Double
-  ) {
-    let (whole, part) = (block(column, earlier), block(column, later))
-    for index in 0..<ColumnBins.table {
-      // Counts that were halved may be less than their part; they are beyond 2^30 rows and tell nothing of this.
-      scratch[index] = counts[whole + index] - min(counts[part + index], counts[whole + index])
+  /// - Precondition: `later` began after `start`, and `latest` after `later`.
+  package func trend(since start: Int, later: Int, latest: Int, in column: Int) -> Double {
+    counts.withUnsafeBufferPointer { counts in
+      guard let base = counts.baseAddress else { return 0 }
+      return tidemark_trend(
+        settings, reference, column, base + block(column, start), base + block(column, later),
+        base + block(column, latest))
     }
-    let evidence =
-      level(scratch, at: 0, in: column) + level(counts, at: part, in: column)
-      - level(counts, at: whole, in: column) - startLevels[column]
-    return (distance(scratch, at: 0, in: column), distance(since: later, in: column), evidence)
   }
 
   // MARK: Probation
@@ -340,7 +335,7 @@ package struct StartTable: Sendable, Equatable {
     func levels(_ counts: [UInt32]) -> (Double, Double) {
       var table = [UInt32](repeating: 0, count: ColumnBins.table)
       for (bin, count) in counts.enumerated() { table[bin * block + column % block] = count }
-      let levels = Self.levels(table, settings: settings, reference: reference, strength: strength)
+      let levels = Self.levels(table, settings: settings, reference: reference)
       return (levels.starts[column % block], levels.learnt[column % block])
     }
     for (bin, count) in learnt.enumerated() {

@@ -90,8 +90,14 @@ enum {
 #define TIDEMARK_MOST_LEARNT 2147483648.0
 
 /* What is fixed for a column: 1/φ, by which counts are scaled as evidence; how many bins it uses; rows of
-   the reference. */
-enum { TIDEMARK_INVERSE, TIDEMARK_IN_USE, TIDEMARK_REFERENCE_ROWS, TIDEMARK_SETTINGS };
+   the reference; κ, for how many rows the reference counts at a start. */
+enum {
+  TIDEMARK_INVERSE,
+  TIDEMARK_IN_USE,
+  TIDEMARK_REFERENCE_ROWS,
+  TIDEMARK_STRENGTH,
+  TIDEMARK_SETTINGS
+};
 
 /* What a step says of a column: ln Σ of the weights, the heaviest start's number, the rows since it, and
    their population stability index against the reference. */
@@ -113,26 +119,29 @@ typedef struct {
 } tidemark_starts;
 
 /* One batch for `blocks` blocks. Each start's weight is multiplied by how likely the batch is after what
-   came since the start (a Dirichlet prior of `strength` around the reference, and the counts since), over
+   came since the start (a Dirichlet prior of κ rows around the reference, and the counts since), over
    how likely it is after all that is learnt (a prior of ½ a bin, the reference, and all batches); then
    the batch joins the counts. No column depends on its neighbours, and all processors agree to the last
    bit. Memory: 2^30 rows a batch at most. */
-void tidemark_weigh_starts(tidemark_starts starts, size_t blocks, double strength);
+void tidemark_weigh_starts(tidemark_starts starts, size_t blocks);
 
 /* The same without wide instructions, to hold the other to. */
-void tidemark_weigh_starts_narrow(tidemark_starts starts, size_t blocks, double strength);
+void tidemark_weigh_starts_narrow(tidemark_starts starts, size_t blocks);
 
 /* The levels of one table of counts (22 a block) under both priors: Σ lnΓ(α + c/φ) − lnΓ(Σα + Σc/φ). The
    logarithm of a Dirichlet-multinomial likelihood is the difference of two levels. */
 void tidemark_start_levels(const double *settings, const uint32_t *reference, const uint32_t *counts,
-                           size_t blocks, double strength, double *start_levels,
-                           double *learnt_levels);
+                           size_t blocks, double *start_levels, double *learnt_levels);
 
 /* For one column of such tables, and one block's table of counts: the population stability index of
-   the counts against the reference, and their sum; and the counts' level under the prior of a start. */
+   the counts against the reference, and their sum. */
 double tidemark_stability_index(const double *settings, const uint32_t *reference, size_t column,
                                 const uint32_t *counts, double *total);
-double tidemark_start_level(const double *settings, const uint32_t *reference, size_t column,
-                            const uint32_t *counts, double strength);
+
+/* Whether a column's distribution goes on moving away from the reference: of the rows in `later` those
+   that are in `latest` too against those that are not, by the mean of ln(q/p), q being the distribution of
+   `whole` and p the reference, in its standard errors (√φ wider). 0 without rows in either. */
+double tidemark_trend(const double *settings, const uint32_t *reference, size_t column,
+                      const uint32_t *whole, const uint32_t *later, const uint32_t *latest);
 
 #endif

@@ -10,7 +10,7 @@ package import Statistics
 ///   the rows since the start, less its expectation (K − 1)(1/n + 1/N), is at least 0.1. The start is the
 ///   heaviest; where that one is too near to the reference, the heaviest of those that hold a twelfth of A
 ///   and are not.
-/// - Defaults: A = 10⁴ batches, κ = 200, 20 equally likely bins of the reference and one for what is missing.
+/// - Defaults: A = 10⁴ batches, κ = 200 and at most N/5, 20 equally likely bins of the reference and one for what is missing.
 /// - Cost: about 1.4 ns a value for the bins and 0.5 µs a feature and batch, no allocation; a
 ///   feature that drifts costs 1 to 3 µs more. Memory: at most 2 KiB a feature, edges and reference included.
 /// - Guarantee: a false alarm not before A batches, on average over what the reference could have been:
@@ -57,10 +57,8 @@ package struct BinsDetector: Sendable, Equatable {
   package static let probationBatches = 3
   /// And its rows, as a multiple of K − 1: the index's expectation is then a tenth.
   package static let probationRows = 10.0
-  /// How much farther from the reference the later half since a change must be than the earlier half, for
-  /// the change to be gradual. A ramp's is about 9 times as far; a step of which half of the earlier half
-  /// was before it, 4 times at the farthest.
-  package static let gradualRatio = 5.0
+  /// For how many standard errors of a trend since a change it is gradual.
+  package static let gradualTrend = 3.0
 
   package let settings: Settings
   /// The bins of all features, and the batch that is to be judged.
@@ -179,24 +177,30 @@ package struct BinsDetector: Sendable, Equatable {
       effect: .init(effect, threshold: settings.leastIndex))
   }
 
-  /// Where the change began, and whether it was a step. The halves since the start are what two starts
-  /// still tell apart: gradual when they are likelier two distributions than one, and the later one is much
-  /// farther from the reference.
-  private mutating func change(since start: Int, in column: Int) -> ChangePoint {
+  /// Where the change began, and whether it was a step: gradual when the column goes on moving away. What is
+  /// compared are the two halves of the later half of the rows since the start, as near as there are starts: the
+  /// start may lie before a step, and then the earlier half is of both sides.
+  private func change(since start: Int, in column: Int) -> ChangePoint {
     let begin = calendar.begin(of: start, in: column)
+    guard let later = halfway(from: begin, in: column),
+      let latest = halfway(from: calendar.begin(of: later, in: column), in: column)
+    else { return ChangePoint(index: begin, kind: .abrupt) }
+    let trend = table.trend(since: start, later: later, latest: latest, in: column)
+    return ChangePoint(index: begin, kind: trend >= Self.gradualTrend ? .gradual : .abrupt)
+  }
+
+  /// The start nearest to the middle between a batch and now, of those that began after the batch.
+  private func halfway(from begin: Int, in column: Int) -> Int? {
     let middle = (begin + Int(calendar.batches[column])) / 2
-    var (later, nearest) = (nil as Int?, Int.max)
+    var (best, nearest) = (nil as Int?, Int.max)
     for index in 0..<calendar.count(in: column) {
-      let other = calendar.start(index, in: column)
-      let from = calendar.begin(of: other, in: column)
-      if from > begin, abs(from - middle) < nearest { (later, nearest) = (other, abs(from - middle)) }
+      let start = calendar.start(index, in: column)
+      let distance = abs(calendar.begin(of: start, in: column) - middle)
+      if calendar.begin(of: start, in: column) > begin, distance < nearest {
+        (best, nearest) = (start, distance)
+      }
     }
-    guard let later else { return ChangePoint(index: begin, kind: .abrupt) }
-    let halves = table.split(start, later, in: column)
-    let (before, since) = (beyondChance(halves.before, column), beyondChance(halves.since, column))
-    let isGradual =
-      halves.evidence > 0 && since >= settings.leastIndex && since >= Self.gradualRatio * max(before, 0)
-    return ChangePoint(index: begin, kind: isGradual ? .gradual : .abrupt)
+    return best
   }
 
   /// Bytes a feature, of all that is kept: edges, counts of reference and batch, starts and verdict.
