@@ -30,7 +30,7 @@ import Testing
   /// Any shape around the kernel's blocks and tiles, in any format, anywhere in the table, at any address,
   /// value by value against comparisons.
   @Test(arguments: NumberFormat.allCases) func countsAgreeWithTheNaiveOracle(format: NumberFormat) {
-    for seed in UInt64(1)...60 {
+    for seed in UInt64(1)...20 {
       var random = SeededGenerator(seed: seed)
       let columns = Int.random(in: 1...40, using: &random)
       let references = (0..<columns).map { _ in
@@ -73,7 +73,7 @@ import Testing
 
   /// However the sample is tied: edges ascend, are few, and counts are those of the values.
   @Test func edgesOfAnySampleAreEdges() throws {
-    for seed in UInt64(1)...200 {
+    for seed in UInt64(1)...100 {
       var random = SeededGenerator(seed: seed)
       let spread = Int.random(in: 1...60, using: &random)
       let scale = [1, 1e-300, 1e307, 0.1].randomElement(using: &random)!
@@ -84,7 +84,7 @@ import Testing
       let bins = ReferenceBins(sample: sample)
       #expect(ReferenceBins(edges: bins.edges, counts: bins.counts) == bins, "seed \(seed): \(bins)")
       #expect(bins.count(sample) == bins.counts, "seed \(seed)")
-      let distinct = Set(sample)
+      let distinct = Set(sample.filter(\.isFinite))
       if distinct.count <= 20 {
         let places = distinct.map { bins.count([$0]) }
         #expect(Set(places).count == distinct.count, "seed \(seed): a bin for each of \(distinct)")
@@ -149,11 +149,11 @@ import Testing
   /// A shift of one deviation is 1/1.349 interquartile ranges, and half a deviation half of it.
   @Test func distanceIsInInterquartileRanges() throws {
     var random = SeededGenerator(seed: 4)
-    let bins = ReferenceBins(sample: (0..<20_000).map { _ in random.normal() })
+    let bins = ReferenceBins(sample: (0..<5_000).map { _ in random.normal() })
     #expect(bins.distance(of: bins.counts) == 0)
     for shift in [0.2, 0.5] {
-      let batch = bins.count((0..<20_000).map { _ in shift + random.normal() })
-      #expect(abs(bins.distance(of: batch) - shift / 1.349) < 0.1 * shift, "shift \(shift)")
+      let batch = bins.count((0..<5_000).map { _ in shift + random.normal() })
+      #expect(abs(bins.distance(of: batch) - shift / 1.349) < 0.15 * shift + 0.02, "shift \(shift)")
     }
     #expect(ReferenceBins(sample: []).distance(of: [1, 2]).isNaN)
   }
@@ -164,14 +164,14 @@ import Testing
     let coefficients = [0, 0.5, 0.9, -0.5]
     var row = [Double](repeating: 0, count: 6)
     var values: [Double] = []
-    for index in 0..<20_000 {
+    for index in 0..<5_000 {
       for column in 0..<4 { row[column] = coefficients[column] * row[column] + random.normal() }
       row[4] = 3
       row[5] = index % 7 == 0 ? .nan : Double(index)
       values += row
     }
     let found = values.withUnsafeBytes { LagCorrelation.columns(of: $0, .float64, columns: 6) }
-    for column in 0..<4 { #expect(abs(found[column] - coefficients[column]) < 0.03, "\(found)") }
+    for column in 0..<4 { #expect(abs(found[column] - coefficients[column]) < 0.05, "\(found)") }
     #expect(found[4] == 0, "no deviation")
     #expect(found[5] > 0.8, "pairs beside a missing value are left out")
     #expect(LagCorrelation.dependence(0.5) == 3)

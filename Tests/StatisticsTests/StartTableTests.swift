@@ -12,15 +12,14 @@ import Testing
     let results = Exactly.logGamma(pairs.map { $0[0].number ?? .nan })
     for (pair, result) in zip(pairs, results) {
       let expected = try #require(pair[1].number)
-      // The golden's own rounding is an ulp of it.
-      #expect(
-        abs(result - expected) <= max(1e-14, 1e-15 * abs(expected)), "lnΓ(\(pair[0].number ?? .nan)) \(result)")
+      let tolerance = max(1e-14, 1e-15 * abs(expected))
+      #expect(abs(result - expected) <= tolerance, "lnΓ(\(pair[0].number ?? .nan)) is not \(result)")
     }
   }
 
   @Test func logarithmsAgreeWithThePlatform() {
     var random = SeededGenerator(seed: 1)
-    for _ in 0..<10_000 {
+    for _ in 0..<2_000 {
       let x = Foundation.exp(Double.random(in: -700...700, using: &random))
       #expect(abs(Exactly.log(x) - Foundation.log(x)) <= Foundation.log(x).ulp, "ln \(x)")
       let a = Double.random(in: -1_000...1_000, using: &random)
@@ -44,7 +43,7 @@ import Testing
 
   /// To the last bit, whatever the processor has, and whichever columns stand beside.
   @Test func wideAndNarrowAgreeAndColumnsAreIndependent() {
-    for seed in UInt64(1)...20 {
+    for seed in UInt64(1)...4 {
       var random = SeededGenerator(seed: seed)
       let references = Self.references(19, &random)
       let dependence = references.indices.map { $0 % 3 == 0 ? 2.5 : 1 }
@@ -54,7 +53,7 @@ import Testing
       var single = StartTable(alone, dependence: [dependence[5]], strength: 200)
       for batch in 0..<20 {
         for column in references.indices {
-          let sample = (0..<Int.random(in: 0...2_000, using: &random)).map { _ in random.normal() }
+          let sample = (0..<Int.random(in: 0...200, using: &random)).map { _ in random.normal() }
           bins.replaceCounts(of: column, with: references[column].count(sample))
           wide.setLearning(batch % 4 != 3, in: column)
           if batch % 2 == 0 { wide.begin(batch % StartTable.capacity, in: column) }
@@ -82,12 +81,13 @@ import Testing
     var random = SeededGenerator(seed: 1)
     for _ in 0..<40 {
       let noise = (0..<3).map { _ in UInt32(10_000 + 4_000 * random.normal()) }
-      bins.replaceCounts(of: 0, with: [0, 100_000_000 + noise[0], 60_000_000 + noise[1], 40_000_000 + noise[2]])
+      let counts = zip([100_000_000, 60_000_000, 40_000_000], noise).map { $0 + $1 }
+      bins.replaceCounts(of: 0, with: [0] + counts)
       table.weigh(bins)
-      let (learnt, counts) = (table.learntCounts(of: 0), table.counts(since: 0, in: 0))
+      let (learnt, since) = (table.learntCounts(of: 0), table.counts(since: 0, in: 0))
       #expect(learnt.reduce(0) { $0 + Int($1) } <= StartTable.mostLearnt)
-      #expect(counts.reduce(0) { $0 + Int($1) } <= ReferenceBins.mostRows)
-      #expect(counts[1] >= counts[2] && counts[2] > counts[3])
+      #expect(since.reduce(0) { $0 + Int($1) } <= ReferenceBins.mostRows)
+      #expect(since[1] > since[2] && since[2] > since[3])
       #expect(table.outcome(of: 0).evidence < 5, "the halving is no evidence")
     }
   }
