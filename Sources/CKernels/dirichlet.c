@@ -293,7 +293,10 @@ WIDEST double tidemark_trend(const double *settings, const uint32_t *reference, 
   const size_t bins = (size_t)own[TIDEMARK_IN_USE * LANES + lane];
   const uint32_t *from = reference + b * BINS * LANES;
   double score[BINS], ratio[BINS], sums[2] = {0}, rows[2] = {0}, before = 0, since = 0;
-  for (size_t j = 0; j < bins; j++) before += from[j * LANES + lane] + 0.5, since += whole[j * LANES + lane] + 0.5;
+  for (size_t j = 0; j < bins; j++) {
+    before += from[j * LANES + lane] + 0.5;
+    since += whole[j * LANES + lane] + 0.5;
+  }
   for (size_t j = 0; j < bins; j++)
     ratio[j] = (whole[j * LANES + lane] + 0.5) / since / ((from[j * LANES + lane] + 0.5) / before);
   logarithm_body(ratio, bins, score);

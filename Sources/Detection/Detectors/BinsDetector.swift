@@ -3,38 +3,42 @@ package import Statistics
 /// Whether the distribution of a feature has left its reference, for a whole table of features at once:
 /// two-sample Dirichlet-multinomial e-detector on counts in bins.
 ///
-/// - Formula: with DM as ``StartTable`` has it, M = Σ over starts s of
-///   exp(DM(C_{s..t}; κp̂) − DM(C_{s..t}; ref + ½ + C_{1..s−1})), C_t being the counts of batch t in K bins and
-///   p̂ = (ref + ½)/(N + K/2). Every batch begins a start of weight 1; 12 are kept on a dyadic grid, see
-///   ``StartCalendar``. Evidence alarms when ln M ≥ ln A, **and** the stability index (PSI, smoothed by ½) of
-///   the rows since the start, less its expectation (K − 1)(1/n + 1/N), is at least 0.1. The start is the
-///   heaviest; where that one is too near to the reference, the heaviest of those that hold a twelfth of A
-///   and are not.
-/// - Defaults: A = 10⁴ batches, κ = 200 and at most N/5, 20 equally likely bins of the reference and one for what is missing.
-/// - Cost: about 1.4 ns a value for the bins and 0.5 µs a feature and batch, no allocation; a
-///   feature that drifts costs 1 to 3 µs more. Memory: at most 2 KiB a feature, edges and reference included.
-/// - Guarantee: a false alarm not before A batches, on average over what the reference could have been:
-///   when reference and batches are drawn from one distribution that is itself drawn by Jeffreys' prior, a
-///   start's next factor has expectation 1 given all before, so that M_t − t has expectation 0 at most. It holds
-///   for any choice of starts and counts that looks at the past alone: a merged start has the sum of two
-///   weights, and its next factor expectation 1 as either would have had. The gate only takes alarms away. For
-///   one given distribution it is not a theorem; the false alarms are measured in the tests.
+/// - Formula: with DM as ``StartTable`` has it, M = Σ over starts s of exp(DM(C_{s..t}; κp̂) − DM(C_{s..t};
+///   ref + ½ + C_{1..s−1})), C_t being the counts of batch t in K bins and p̂ = (ref + ½)/(N + K/2). Every
+///   batch begins a start of weight 1; 12 are kept on a dyadic grid, see ``StartCalendar``. Evidence alarms
+///   when ln M ≥ ln A, **and** the stability index (PSI, smoothed by ½) of the rows since the start, less its
+///   expectation (K − 1)(1/n + 1/N), is at least 0.1. The start is the heaviest; where that one is too near
+///   to the reference, the heaviest of those that hold a twelfth of A and are not.
+/// - Defaults: A = 10⁴ batches, κ = 200 and at most N/5, 20 equally likely bins of the reference and one for
+///   what is missing.
+/// - Cost: about 1.4 ns a value for the bins and 0.5 µs a feature and batch, no allocation; a feature that
+///   drifts costs 1 to 3 µs more. Memory: at most 2 KiB a feature, edges and reference included.
+/// - Guarantee: a false alarm not before A batches, on average over what the reference could have been: when
+///   bins' probabilities are drawn from the Dirichlet distribution of ref + ½ and batches from them, a start's
+///   next factor has expectation 1 given all before, so that M_t − t has expectation 0 at most. It holds for
+///   any choice of starts and counts that looks at the past alone: a merged start has the sum of two weights,
+///   and its next factor expectation 1 as either would have had. The gate only takes alarms away. A category
+///   has that distribution under Jeffreys' prior. A number's bins are cut at a sample's own order statistics,
+///   and then, whatever the continuous distribution is, their probabilities have the Dirichlet distribution
+///   of the counts (one more in the first), from which ref + ½ differs little. For one given reference
+///   it is not a theorem; the false alarms are measured in the tests.
 /// - Bounds: what is learnt is halved above 2³¹ rows, and a start's counts above 2³⁰. A halved start foretells
 ///   as any other. What is learnt then foretells each batch a little less sharply than it could, by
 ///   about (K − 1)/2 · n/2³⁰ nats of a batch of n rows, and so does every start, none of which knows more: from
 ///   there on the guarantee is no theorem even on average.
 /// - After an alarm: the feature stops learning, so that drift does not become the reference, and every 3
-///   batches and 10(K − 1) rows the rows of those batches are held to the reference. When their index, less its
-///   expectation, is below 0.1, the feature starts anew from the reference alone, as if it had just been made:
-///   with a time to the next false alarm of its own. So an alarm ends at most two such stretches after
+///   batches and 10(K − 1) rows the rows of those batches are held to the reference. When their index, less
+///   its expectation, is below 0.1, the feature starts anew from the reference alone, as if it had just been
+///   made: with a time to the next false alarm of its own. So an alarm ends at most two such stretches after
 ///   its cause does.
-/// - Dependence: counts are divided by φ ≥ 1 before they are evidence, and the index's expectation is multiplied
-///   by it; see ``LagCorrelation``. That is an allowance and no proof.
-/// - Weakness: blind to what moves no column's distribution, and to order within a batch. A drift
-///   so slow that all batches so far look like the latest is learnt. The index's expectation is more than the
-///   smoothed index of a few rows: below about 40 rows since the start only large changes pass the gate.
+/// - Dependence: counts are divided by φ ≥ 1 before they are evidence, and the index's expectation is
+///   multiplied by it; see ``LagCorrelation``. That is an allowance and no proof.
+/// - Weakness: blind to what moves no column's distribution, and to order within a batch. A drift so slow that
+///   all batches so far look like the latest is learnt. The index's expectation is more than the smoothed
+///   index of a few rows: below about 40 rows since the start only large changes pass the gate.
 /// - Reference: Shin, Ramdas, Rinaldo, "E-detectors", arXiv 2203.03532; Jeffreys' prior: Krichevsky,
-///   Trofimov, "The performance of universal encoding", 1981.
+///   Trofimov, "The performance of universal encoding", 1981; order statistics: Wilks, "Determination of
+///   sample sizes for setting tolerance limits", 1941.
 /// - Golden: `Tests/Golden/bins.json`, by numpy and scipy.
 package struct BinsDetector: Sendable, Equatable {
   package struct Settings: Sendable, Equatable {
@@ -139,8 +143,8 @@ package struct BinsDetector: Sendable, Equatable {
     distance.rows > 0 ? beyondChance(distance.index, distance.rows, column) : 0
   }
 
-  /// The heaviest start that is far enough from the reference, of those that hold enough evidence. Without it, an
-  /// old start that is evident but near would hide a new and large change.
+  /// The heaviest start that is far enough from the reference, of those that hold enough evidence. Without
+  /// it, an old start that is evident but near would hide a new and large change.
   private func heaviestFar(_ column: Int) -> (start: Int, effect: Double, rows: Double)? {
     let least = threshold - Exactly.log(Double(StartTable.capacity))
     var (best, weight) = (nil as (start: Int, effect: Double, rows: Double)?, -Double.infinity)
@@ -178,8 +182,8 @@ package struct BinsDetector: Sendable, Equatable {
   }
 
   /// Where the change began, and whether it was a step: gradual when the column goes on moving away. What is
-  /// compared are the two halves of the later half of the rows since the start, as near as there are starts: the
-  /// start may lie before a step, and then the earlier half is of both sides.
+  /// compared are the two halves of the later half of the rows since the start, as near as there are starts:
+  /// the start may lie before a step, and then the earlier half is of both sides.
   private func change(since start: Int, in column: Int) -> ChangePoint {
     let begin = calendar.begin(of: start, in: column)
     guard let later = halfway(from: begin, in: column),

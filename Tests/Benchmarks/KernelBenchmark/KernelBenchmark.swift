@@ -6,6 +6,7 @@ import Statistics
 ///
 ///     kernel-benchmark rule     a value of batches of 1000 × 1000 and 1000 × 5000, FP64 and FP32
 ///     kernel-benchmark checks   one drift check of 10 to 1000 features and 100 to 10,000 rows of FP64
+///     kernel-benchmark bins     the detector of bins on batches of 1000 × 5000, FP64 and FP32
 @main struct KernelBenchmark {
   static let repetitions = 31
 
@@ -23,13 +24,17 @@ import Statistics
           Shape(rows: rows, columns: columns, format: .float64).timeCheck()
         }
       }
+    case ["bins"]:
+      for format in [NumberFormat.float64, .float32] {
+        BinsBenchmark(rows: 1_000, columns: 5_000, format: format).time()
+      }
     default: throw Misuse()
     }
   }
 }
 
 struct Misuse: Error, CustomStringConvertible {
-  var description: String { "usage: kernel-benchmark rule|checks" }
+  var description: String { "usage: kernel-benchmark rule|checks|bins" }
 }
 
 /// The size of a batch and how its values are stored.
@@ -81,7 +86,7 @@ struct Shape {
         + #""ns_per_value": \#(time)}"#)
   }
 
-  private static func median(_ body: () -> Void) -> Double {
+  static func median(_ body: () -> Void) -> Double {
     let clock = ContinuousClock()
     let times = (0..<KernelBenchmark.repetitions).map { _ in clock.measure(body) }.sorted()
     let (seconds, attoseconds) = times[times.count / 2].components
