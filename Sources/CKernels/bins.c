@@ -34,8 +34,7 @@ INLINE void count_tile(const lanes *tile, size_t height, const double *bounds, c
   }
 }
 
-/* `values` is the block's first lane in the first row, which may lie before the matrix: only lanes
-   `from` to `to` are read. */
+/* Of a block that lies partly outside the matrix only lanes `from` to `to` are read and counted. */
 #define COUNT_BINS(name, size)                                                                   \
   INLINE void count_body_##name(const char *values, size_t rows, size_t columns, size_t first,   \
                                 const double *bounds, uint32_t *counts) {                        \

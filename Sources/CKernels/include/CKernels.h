@@ -121,8 +121,8 @@ typedef struct {
 /* One batch for `blocks` blocks. Each start's weight is multiplied by how likely the batch is after what
    came since the start (a Dirichlet prior of κ rows around the reference, and the counts since), over
    how likely it is after all that is learnt (a prior of ½ a bin, the reference, and all batches); then
-   the batch joins the counts. No column depends on its neighbours, and all processors agree to the last
-   bit. Memory: 2^30 rows a batch at most. */
+   the batch, of 2^30 rows at most, joins the counts. No column depends on its neighbours, and all processors
+   agree to the last bit. */
 void tidemark_weigh_starts(tidemark_starts starts, size_t blocks);
 
 /* The same without wide instructions, to hold the other to. */
