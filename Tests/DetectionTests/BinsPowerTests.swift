@@ -68,6 +68,25 @@ import Testing
     #expect(total[most] * 10 >= runs * 9, "\(total) of \(runs)")
   }
 
+  /// A ramp of a five-hundredth of a deviation a batch: every run alarms before half a deviation, though each
+  /// batch joins what is learnt.
+  @Test func slowRampIsNotLearnt() {
+    var random = SeededGenerator(seed: 13)
+    let (runs, rows) = (60, 100)
+    var detector = BinsDetector(Self.population.references(runs, rows: 1_000, &random))
+    var alarmed: Set<Int> = []
+    for batch in 0..<300 {
+      let mean = 0.002 * Float(max(0, batch - 50))
+      Self.population.draw(rows * runs, mean: mean, &random).withUnsafeBytes {
+        detector.bins.count($0, .float32, rows: rows, columns: runs)
+      }
+      detector.judge()
+      for (run, verdict) in detector.verdicts.enumerated() where verdict.isDrifted { alarmed.insert(run) }
+      if batch == 50 { #expect(alarmed.isEmpty) }
+    }
+    #expect(alarmed.count == runs)
+  }
+
   /// A million rows make everything evident; what is evident and small is no drift.
   @Test(arguments: [(0.001, false), (0.02, true)])
   func millionRowsAndASmallShiftAreSilent(shift: Double, isEvident: Bool) {

@@ -99,17 +99,19 @@ package struct BinsDetector: Sendable, Equatable {
   /// may be counted. A feature without rows, or whose reference has none, is not scored.
   package mutating func judge() {
     for column in 0..<bins.columns {
-      let isScored = table.referenceRows(of: column) > 0 && !bins.isEmpty(column)
+      let isScored = isScored(column)
       if isScored { calendar.advance(column, &table) } else { calendar.skip(column) }
       table.setLearning(isScored && alarms[column] == 0, in: column)
-      verdicts[column].count = isScored ? 1 : 0
     }
     table.weigh(bins)
     for column in 0..<bins.columns {
-      let isScored = verdicts[column].count > 0
-      verdicts[column] = isScored ? judge(column) : Self.unscored(threshold)
+      verdicts[column] = isScored(column) ? judge(column) : Self.unscored(threshold)
     }
     bins.reset()
+  }
+
+  private func isScored(_ column: Int) -> Bool {
+    table.referenceRows(of: column) > 0 && !bins.isEmpty(column)
   }
 
   private mutating func judge(_ column: Int) -> Verdict {
