@@ -40,6 +40,13 @@ package enum DetectorCatalog {
       ) { batch in columnMoments(of: batch).mean(of: 0) }
     },
     .glr, .meanVariance, .mmd,
+    Entry(
+      name: "bins", summary: "distribution of a feature against its reference, in bins",
+      golden: "bins.json"
+    ) { baseline in
+      let reference = ReferenceBins(sample: baseline)
+      return Probe(detector: BinnedColumnDetector(reference)) { batch in reference.count(batch) }
+    },
   ]
 
   private static func columnMoments(of values: [Double]) -> ColumnMoments {
