@@ -20,6 +20,8 @@ struct EvidenceMixture: Sendable, Equatable {
     var weight = 0.0
 
     var mean: Double { sum / weight }
+    /// The weight as a number of cases.
+    var count: Int { Int(min(weight, 0x1p53)) }
   }
 
   struct Component: Sendable, Equatable {
@@ -120,6 +122,8 @@ struct EvidenceMixture: Sendable, Equatable {
   // MARK: State
 
   private static let numbers = 9
+  /// More than anybody observes, and far from overflow.
+  private static let mostObserved = 1 << 53
 
   /// Numbers in ``state``.
   var stateCount: Int { 1 + Self.numbers * components.count }
@@ -138,14 +142,16 @@ struct EvidenceMixture: Sendable, Equatable {
 
   mutating func restore(_ state: some RandomAccessCollection<Double>) -> Bool {
     let numbers = Array(state)
-    guard numbers.count == stateCount, let observed = Int(exactly: numbers[0]), observed >= 0 else {
+    guard numbers.count == stateCount, let observed = Int(exactly: numbers[0]),
+      (0...Self.mostObserved).contains(observed)
+    else {
       return false
     }
     var restored: [Component] = []
     for first in stride(from: 1, to: numbers.count, by: Self.numbers) {
       let part = numbers[first..<first + Self.numbers]
       guard part[first] < .infinity, part.dropFirst().allSatisfy(\.isFinite),
-        let start = Int(exactly: part[first + 2]), start >= 0, start <= observed
+        part.dropFirst(3).allSatisfy({ $0 >= 0 }), let start = Int(exactly: part[first + 2]), start >= 0, start <= observed
       else { return false }
       func tally(_ place: Int) -> Tally { Tally(sum: part[first + place], weight: part[first + place + 1]) }
       restored.append(

@@ -100,11 +100,10 @@ package struct BernoulliDetector: Detector {
     let heaviest = mixture.heaviest
     let tally = mixture.components[heaviest].tally
     let evidence = mixture.evidence
-    let effect: Verdict.Effect? =
-      minimumEffect > 0 ? .init(tally.mean - referenceRate, threshold: minimumEffect) : nil
+    let effect = Verdict.Effect(tally.mean - referenceRate, threshold: minimumEffect)
     return Verdict(
-      isDrifted: evidence >= mixture.threshold && effect?.isRelevant ?? true, score: evidence,
-      threshold: mixture.threshold, count: Int(tally.weight), effect: effect,
+      isDrifted: evidence >= mixture.threshold && (minimumEffect <= 0 || effect.isRelevant), score: evidence,
+      threshold: mixture.threshold, count: tally.count, effect: effect,
       change: mixture.change(of: heaviest))
   }
 

@@ -81,17 +81,19 @@ package struct BoundedMeanDetector: Detector {
 
   private func isUpward(_ index: Int) -> Bool { side == .up || side == .both && index < Self.grid.count }
 
+  /// Whether the change that weighs most is one upward.
+  package var isRising: Bool { isUpward(mixture.heaviest) }
+
   /// What the last value came to; the count is of the values since the change began.
   package var verdict: Verdict {
     let heaviest = mixture.heaviest
     let tally = mixture.components[heaviest].tally
     let evidence = mixture.evidence
     let reference = isUpward(heaviest) ? referenceMean : 1 - referenceMean
-    let effect: Verdict.Effect? =
-      minimumEffect > 0 ? .init(tally.mean - reference, threshold: minimumEffect) : nil
+    let effect = Verdict.Effect(tally.mean - reference, threshold: minimumEffect)
     return Verdict(
-      isDrifted: evidence >= mixture.threshold && effect?.isRelevant ?? true, score: evidence,
-      threshold: mixture.threshold, count: Int(tally.weight), effect: effect,
+      isDrifted: evidence >= mixture.threshold && (minimumEffect <= 0 || effect.isRelevant), score: evidence,
+      threshold: mixture.threshold, count: tally.count, effect: effect,
       change: mixture.change(of: heaviest))
   }
 

@@ -39,6 +39,7 @@ package struct QuantileDetector: Detector {
   package static let levels = [0.5, 0.95, 0.99]
 
   package let quantiles: ReferenceQuantiles
+  private let minimumEffect: Double
   private var detectors: [BernoulliDetector]
 
   /// - Parameters:
@@ -51,6 +52,7 @@ package struct QuantileDetector: Detector {
     minimumEffect: Double = BernoulliDetector.minimumEffect
   ) {
     self.quantiles = quantiles
+    self.minimumEffect = minimumEffect
     let count = Double(quantiles.count)
     detectors = Self.levels.map { level in
       BernoulliDetector(
@@ -84,7 +86,8 @@ package struct QuantileDetector: Detector {
     verdict.score =
       Elementary.lnSumExp(detectors.lazy.map { $0.mixture.evidence })
       - Elementary.ln(Double(detectors.count))
-    verdict.isDrifted = verdict.score >= verdict.threshold && verdict.effect?.isRelevant ?? true
+    verdict.isDrifted =
+      verdict.score >= verdict.threshold && (minimumEffect <= 0 || verdict.effect?.isRelevant == true)
     return verdict
   }
 

@@ -131,7 +131,7 @@ package struct TailThreshold: Detector {
 
   package mutating func restore(_ state: [Double]) -> Bool {
     guard state.count >= 3, let values = Int(exactly: state[0]), let learned = Int(exactly: state[1]),
-      values >= 0, learned >= 0, learned <= values, !state[2].isNaN,
+      (0...1 << 53).contains(values), learned >= 0, learned <= values, !state[2].isNaN,
       state.count - 3 == min(learned, Self.maximumExcesses),
       state.dropFirst(3).allSatisfy({ $0 > 0 && $0.isFinite })
     else { return false }
