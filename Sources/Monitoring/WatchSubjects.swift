@@ -242,7 +242,7 @@ struct AnswerLatency: WatchSubject {
   func figures(
     of verdict: Verdict, _ detector: QuantileDetector, _ reference: ReferenceQuantiles
   ) -> (Double, Double) {
-    let expected = 1 - QuantileDetector.levels[detector.heaviest]
+    let expected = QuantileDetector.shares[detector.heaviest]
     return (expected + (verdict.effect?.value ?? 0), expected)
   }
 

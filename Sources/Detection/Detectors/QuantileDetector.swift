@@ -37,6 +37,8 @@ package struct QuantileDetector: Detector {
   }
 
   package static let levels = [0.5, 0.95, 0.99]
+  /// Of values above each of them.
+  package static let shares = [0.5, 0.05, 0.01]
 
   package let quantiles: ReferenceQuantiles
   private let minimumEffect: Double
@@ -54,9 +56,9 @@ package struct QuantileDetector: Detector {
     self.quantiles = quantiles
     self.minimumEffect = minimumEffect
     let count = Double(quantiles.count)
-    detectors = Self.levels.map { level in
+    detectors = Self.shares.map { share in
       BernoulliDetector(
-        reference: ReferenceRate(events: (1 - level) * count, trials: count), tolerance: tolerance,
+        reference: ReferenceRate(events: share * count, trials: count), tolerance: tolerance,
         averageRunLength: averageRunLength, minimumEffect: minimumEffect)
     }
   }
