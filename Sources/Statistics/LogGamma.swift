@@ -9,6 +9,13 @@ package enum Exactly {
     return result
   }
 
+  /// The natural logarithm of each of some positive normal numbers, in their place: a fifth of the time of one after
+  /// the other.
+  package static func log(_ values: UnsafeMutableBufferPointer<Double>) {
+    guard let base = values.baseAddress else { return }
+    tidemark_log(base, values.count, base)
+  }
+
   /// lnΓ of numbers from 1e-290 to 1e300: off by less than 1e-14, or than 1e-15 times the result where that
   /// is more.
   package static func logGamma(_ x: [Double]) -> [Double] {
