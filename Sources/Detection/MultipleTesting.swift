@@ -32,8 +32,13 @@ package struct EBH: Sendable {
     self.level = level
   }
 
-  /// - Parameter evidence: natural logarithms of e-values; NaN says nothing, but counts as one of the K.
-  package mutating func select(_ evidence: some Sequence<Double>) -> Selection {
+  /// - Parameters:
+  ///   - evidence: natural logarithms of e-values; NaN says nothing, but counts as one of the K.
+  ///   - total: K, when these are some of the e-values only; at least as many as they are.
+  ///   - others: discoveries among the e-values that are not here.
+  package mutating func select(
+    _ evidence: some Sequence<Double>, of total: Int? = nil, besides others: Int = 0
+  ) -> Selection {
     let least = -Elementary.ln(level)
     candidates.removeAll(keepingCapacity: true)
     var count = 0
@@ -42,8 +47,9 @@ package struct EBH: Sendable {
       if value >= least { candidates.append(value) }
     }
     candidates.sort(by: >)
+    count = max(count, total ?? count)
     for rank in stride(from: candidates.count, to: 0, by: -1) {
-      let threshold = Elementary.ln(Double(count) / Double(rank)) + least
+      let threshold = Elementary.ln(max(1, Double(count) / Double(rank + others))) + least
       if candidates[rank - 1] >= threshold { return Selection(threshold: threshold, count: rank) }
     }
     return Selection(threshold: .infinity, count: 0)

@@ -32,6 +32,7 @@ package struct FramedDecoder {
     budget: WireLimits.internedDescriptorsTotal)
   /// Lent to events and used again once they are gone.
   private var blocks: [Matrix] = []
+  private var texts: [TextBlock] = []
 
   package init(limits: WireLimits = WireLimits()) { self.limits = limits }
 
@@ -315,7 +316,7 @@ package struct FramedDecoder {
     blocks.removeAll(keepingCapacity: true)
     var rows: Int?
     var columns = 0
-    var text = 0
+    texts.removeAll(keepingCapacity: true)
     for index in first..<descriptor.tensors.count {
       let tensor = descriptor.tensors[index]
       guard tensor.role == .rows, tensor.rank <= 2 else {
@@ -337,7 +338,8 @@ package struct FramedDecoder {
       case .numeric(let format):
         blocks.append(
           Matrix(rows: tensor.rows, columns: tensor.columns, format: format, received: frames[3 + index]))
-      case .bytes: text += tensor.columns
+      case .bytes:
+        texts.append(TextBlock(rows: tensor.rows, columns: tensor.columns, received: frames[3 + index]))
       }
     }
     guard rows != nil else { return nil }
@@ -346,7 +348,7 @@ package struct FramedDecoder {
     }
     guard !blocks.isEmpty else { throw Remark(.shapeMismatch, "no column of numbers") }
     var batch = FeatureBatch(names: descriptor.numericNames, blocks: blocks)
-    batch.textColumns = text
+    (batch.texts, batch.textNames) = (texts, descriptor.textNames)
     return batch
   }
 
