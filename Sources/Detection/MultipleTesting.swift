@@ -33,14 +33,11 @@ package struct EBH: Sendable {
   }
 
   /// - Parameter evidence: natural logarithms of e-values; NaN says nothing, but counts as one of the K.
-  package mutating func select(_ evidence: some Sequence<Double>) -> Selection {
+  package mutating func select(_ evidence: [Double]) -> Selection {
     let least = -Elementary.ln(level)
     candidates.removeAll(keepingCapacity: true)
-    var count = 0
-    for value in evidence {
-      count += 1
-      if value >= least { candidates.append(value) }
-    }
+    let count = evidence.count
+    for value in evidence where value >= least { candidates.append(value) }
     candidates.sort(by: >)
     for rank in stride(from: candidates.count, to: 0, by: -1) {
       let threshold = Elementary.ln(Double(count) / Double(rank)) + least
