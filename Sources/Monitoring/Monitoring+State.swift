@@ -24,13 +24,15 @@ extension PerformanceMonitor {
   }
 
   /// What ``encode(to:)`` leaves out: only records of models under preset `standard` have it.
-  package func encodeStandard(to writer: inout StateWriter) { standard?.encode(to: &writer) }
+  package func encodeStandard(to writer: inout StateWriter) {
+    if isStandard { standards[0].encode(to: &writer) }
+  }
 
   /// Reads what ``encodeStandard(to:)`` wrote; a model that is no longer under that preset passes over it.
   package mutating func restoreStandard(from reader: inout StateReader) throws(StateError) {
-    var monitor = standard ?? StandardMonitor(StandardSettings())
-    try monitor.restore(from: &reader)
-    if standard != nil { standard = monitor }
+    if isStandard { return try standards[0].restore(from: &reader) }
+    var forgotten = StandardMonitor(StandardSettings())
+    try forgotten.restore(from: &reader)
   }
 
   static func write(_ breach: Breach?, to writer: inout StateWriter) {
