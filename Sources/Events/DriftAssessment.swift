@@ -7,13 +7,13 @@ package struct DriftAssessment: Sendable, Equatable {
     package var score: Double
     package var baselineMean: Double
     package var newMean: Double
-    /// By preset `standard`: the decimal logarithm of the e-value; NaN otherwise.
+    /// By preset `standard`: the decimal logarithm of the e-value; otherwise 0.
     package var evidence: Double
     /// By preset `standard`: rows since the change.
     package var cases: Int
 
     package init(
-      isDrifted: Bool, score: Double, baselineMean: Double, newMean: Double, evidence: Double = .nan,
+      isDrifted: Bool, score: Double, baselineMean: Double, newMean: Double, evidence: Double = 0,
       cases: Int = 0
     ) {
       (self.evidence, self.cases) = (evidence, cases)
