@@ -24,7 +24,7 @@ package struct RealSeries: SeriesDetector {
   private var scoreRows = RecentValues()
   private var season: Int?
   private var short = ShortStretch(size: RecursiveResiduals.coefficients(season: nil))
-  private var shortFinding: (ShortStretch.Finding, threshold: Double, row: Int)?
+  private var shortFinding: ShortStretch.Finding?
   private var row = 0
   private var start = 0
   private var nextSearch = firstSearch
@@ -61,16 +61,14 @@ package struct RealSeries: SeriesDetector {
     return SeriesStep(evidence: alarm.evidence, alarm: alarm)
   }
 
-  private static func threshold(_ rowsPerFalseAlarm: Double, after n: Int) -> Double {
-    Elementary.ln(rowsPerFalseAlarm) + 1.5 * Elementary.ln(Elementary.ln(Double(n))) + ShortStretch.margin
-  }
+  private var shortThreshold: Double { Elementary.ln(rowsPerFalseAlarm) + ShortStretch.margin }
 
-  private var isShortDrifted: Bool { shortFinding.map { $0.0.evidence > $0.threshold } ?? false }
+  private var isShortDrifted: Bool { shortFinding.map { $0.evidence > shortThreshold } ?? false }
 
   private func isDrifted(_ verdict: Verdict?) -> Bool { verdict?.isDrifted ?? false || isShortDrifted }
 
   private func evidence(_ verdict: Verdict?) -> Double {
-    max(verdict.map { $0.score.isFinite ? $0.score : 0 } ?? 0, shortFinding?.0.evidence ?? 0)
+    max(verdict.map { $0.score.isFinite ? $0.score : 0 } ?? 0, shortFinding?.evidence ?? 0)
   }
 
   private mutating func take(_ value: Double, at row: Int) -> Verdict? {
@@ -88,11 +86,7 @@ package struct RealSeries: SeriesDetector {
 
   private mutating func score(_ value: Double, at row: Int) -> Verdict? {
     let residual = residuals!.next(value)
-    if let found = short.next(residuals!.latest, residuals!.regressors) {
-      shortFinding = (found, Self.threshold(rowsPerFalseAlarm, after: short.count), row)
-    } else {
-      shortFinding = nil
-    }
+    shortFinding = short.next(residuals!.latest, residuals!.regressors)
     guard let residual else { return nil }
     var last: Verdict?
     var scores = 0
@@ -137,7 +131,7 @@ package struct RealSeries: SeriesDetector {
   private func alarm(_ verdict: Verdict?) -> SeriesAlarm {
     let values = stretch.since(start)
     let first = row - values.count + 1
-    if let (found, _, _) = shortFinding, isShortDrifted,
+    if let found = shortFinding, isShortDrifted,
       !(verdict?.isDrifted ?? false) || found.evidence > verdict!.score
     {
       return SeriesAlarm(
