@@ -21,6 +21,7 @@ package struct RealSeries: SeriesDetector {
   /// Of their residuals, as far as they had one.
   private var sizes = RecentValues()
   /// The row of each normal score, since a few give none.
+  private var normals = RecentValues()
   private var scoreRows = RecentValues()
   private var season: Int?
   private var short = ShortStretch(size: RecursiveResiduals.coefficients(season: nil))
@@ -92,6 +93,7 @@ package struct RealSeries: SeriesDetector {
     var scores = 0
     ranks.next(residual) {
       last = detector.observe($0)
+      normals.append($0)
       scores += 1
     }
     for back in (0..<scores).reversed() { scoreRows.append(Double(row - back)) }
@@ -140,10 +142,10 @@ package struct RealSeries: SeriesDetector {
           index: row - short.count + 1 + found.place, kind: found.isRamp ? .gradual : .abrupt),
         evidence: found.evidence)
     }
-    let place = verdict?.change?.index ?? 0
     let rows = scoreRows.since(0)
     let offset = detector.count - rows.count
-    let changed = Int(rows[rows.startIndex + max(0, min(place - offset, rows.count - 1))])
+    let place = ChangeShape.refined(normals.since(0), near: (verdict?.change?.index ?? 0) - offset)
+    let changed = Int(rows[rows.startIndex + place])
     let kind = ChangeShape.kind(of: values, changedAt: changed - first)
     return SeriesAlarm(
       index: row, change: ChangePoint(index: changed, kind: kind), evidence: verdict?.score ?? 0)
@@ -153,6 +155,7 @@ package struct RealSeries: SeriesDetector {
     start = row + 1
     stretch.removeAll(from: start)
     scoreRows.removeAll(from: 0)
+    normals.removeAll(from: 0)
     detector = MeanVarianceDetector(observationsPerFalseAlarm: rowsPerFalseAlarm)
     residuals = nil
     short = ShortStretch(size: RecursiveResiduals.coefficients(season: season))
