@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 
-from support import BINARY
+import harness
 
 
 def detect(text, *arguments, status=0):
     run = subprocess.run(
-        [BINARY, "detect", *arguments, "-"], input=text, capture_output=True, text=True, timeout=120)
+        [harness.binary(), "detect", *arguments, "-"], input=text, capture_output=True, text=True, timeout=120)
     assert run.returncode == status, run.stderr
     return run
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_told(text, arguments, word):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    run = subprocess.run([BINARY, "detect", str(tmp_path / "none.csv")], capture_output=True, text=True)
+    run = subprocess.run([harness.binary(), "detect", str(tmp_path / "none.csv")], capture_output=True, text=True)
     assert run.returncode == 66 and "cannot be read" in run.stderr
 
 
