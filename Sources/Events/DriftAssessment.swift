@@ -32,6 +32,29 @@ package struct DriftAssessment: Sendable, Equatable {
     package init(column: Int, evidence: Evidence) { (self.column, self.evidence) = (column, evidence) }
   }
 
+  /// What is wrong with a column's values in this batch alone, whatever its distribution is since the change.
+  package struct Quality: Sendable, Equatable {
+    package enum Issue: String, CaseIterable, Sendable {
+      /// More values are missing than in the reference.
+      case missing
+      /// More values are of no category that the reference has.
+      case unseen
+      /// A value lies farther beyond the reference's extremes than those lie apart.
+      case range
+    }
+
+    package var column: Int
+    package var issue: Issue
+    /// A share of the rows, or the value farthest out.
+    package var value: Double
+    /// What it would have had to stay within.
+    package var limit: Double
+
+    package init(column: Int, issue: Issue, value: Double, limit: Double) {
+      (self.column, self.issue, self.value, self.limit) = (column, issue, value, limit)
+    }
+  }
+
   /// What preset `standard` says beside.
   package struct Standard: Sendable, Equatable {
     /// The decimal logarithm of the batches that one false alarm is allowed in.
@@ -47,11 +70,16 @@ package struct DriftAssessment: Sendable, Equatable {
     package var missing: [String]
     package var unknown: [String]
     package var retyped: [String]
+    /// At most ``maximumQuality`` of them, in the columns' order.
+    package var quality: [Quality] = []
+    package static let maximumQuality = 100
 
     package init(
       threshold: Double, minimumEffect: Double, origin: WatchReport.Origin, details: [Detail],
-      strongest: Evidence?, missing: [String] = [], unknown: [String] = [], retyped: [String] = []
+      strongest: Evidence?, missing: [String] = [], unknown: [String] = [], retyped: [String] = [],
+      quality: [Quality] = []
     ) {
+      self.quality = quality
       (self.threshold, self.minimumEffect, self.origin) = (threshold, minimumEffect, origin)
       (self.details, self.strongest) = (details, strongest)
       (self.missing, self.unknown, self.retyped) = (missing, unknown, retyped)

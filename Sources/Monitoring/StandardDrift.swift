@@ -31,6 +31,11 @@ struct StandardDrift: Sendable {
   private let bins: [[UInt64: Int]]
   /// Columns that e-BH and both gates select, by column.
   private(set) var isDrifted: [Bool]
+  /// Shares of missing and unseen values that stand out in the last batch.
+  private(set) var quality: [DriftAssessment.Quality] = []
+  /// By how much a share must exceed the reference's: five points.
+  private static let relevantShare = 0.05
+  private let referenceShares: [(missing: Double, other: Double)]
   private var counts: [UInt32] = []
   private var gathered: [Double] = []
 
@@ -42,6 +47,10 @@ struct StandardDrift: Sendable {
     detector = BinsDetector(
       columns.map(\.bins), dependence: columns.map(\.dependence),
       settings: .init(batchesPerFalseAlarm: batchesPerFalseAlarm))
+    referenceShares = columns.map { column in
+      let rows = Double(max(1, column.bins.rows))
+      return (Double(column.bins.counts[0]) / rows, Double(column.bins.counts[1]) / rows)
+    }
     ebh = EBH(level: min(1, 1 / batchesPerFalseAlarm))
     bins = reference.texts.map { column in
       Dictionary((column.categories ?? []).enumerated().map { ($1.hash, $0 + 2) }) { first, _ in first }
@@ -61,6 +70,7 @@ struct StandardDrift: Sendable {
     _ = match.match(batch, to: reference)
     countNumbers(of: batch)
     countTexts(of: batch)
+    noteQuality()
     detector.judge()
     batches += 1
     times.append(time.nanoseconds)
@@ -125,6 +135,23 @@ struct StandardDrift: Sendable {
       let used = reference.texts[column].bins.counts.count
       detector.bins.replaceCounts(
         of: reference.numbers.count + column, with: Array(counts[column * width..<column * width + used]))
+    }
+  }
+
+  private mutating func noteQuality() {
+    quality.removeAll(keepingCapacity: true)
+    for column in 0..<columns where quality.count < DriftAssessment.Standard.maximumQuality {
+      let (missing, all) = detector.bins.rows(of: column, in: 0)
+      guard all > 0 else { continue }
+      let limit = referenceShares[column].missing + Self.relevantShare
+      let share = Double(missing) / Double(all)
+      if share > limit {
+        quality.append(.init(column: column, issue: .missing, value: share, limit: limit))
+      }
+      guard column >= reference.numbers.count else { continue }
+      let other = Double(detector.bins.rows(of: column, in: 1).own) / Double(all)
+      let most = referenceShares[column].other + Self.relevantShare
+      if other > most { quality.append(.init(column: column, issue: .unseen, value: other, limit: most)) }
     }
   }
 
