@@ -56,7 +56,7 @@ extension FeatureReference {
     var texts: [Column] = []
     for block in batch.texts {
       var counters = [CategoryCounter](repeating: CategoryCounter(), count: block.columns)
-      block.forEach { column, cell in counters[column].add(cell) }
+      block.eachCell { column, cell in counters[column].add(cell) }
       texts += counters.map(\.column)
     }
     let all = batch.names.map { $0.names + (batch.textNames?.names ?? []) }

@@ -34,7 +34,7 @@ struct FeatureLesson: Sendable {
     rows += batch.rows
     for block in texts.isEmpty ? [] : batch.texts.enumerated().map({ $0 }) {
       let first = batch.texts[..<block.offset].reduce(0) { $0 + $1.columns }
-      block.element.forEach { column, cell in texts[first + column].add(cell) }
+      block.element.eachCell { column, cell in texts[first + column].add(cell) }
     }
     let values = batch.rowMajorValues
     values.withUnsafeBytes { moments.fold($0, .float64) }

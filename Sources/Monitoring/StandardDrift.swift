@@ -114,7 +114,7 @@ struct StandardDrift: Sendable {
     for (column, place) in match.texts.enumerated() { if let place { columnOf[place] = column } }
     var first = 0
     for block in batch.texts {
-      block.forEach { place, cell in
+      block.eachCell { place, cell in
         guard let column = columnOf[first + place] else { return }
         let bin = cell.isEmpty ? 0 : bins[column][StableHash.of(cell)] ?? 1
         counts[column * width + bin] += 1
