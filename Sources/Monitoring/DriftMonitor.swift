@@ -164,6 +164,7 @@ package struct DriftMonitor: Sendable {
     }
     guard var judging = standard else { return StandardOutcome(assessment: nil, hasLearned: false) }
     standard = nil
+    let features = judging.typed(features)
     breaks = judging.observe(
       features, at: time, .init(tested: tested, driftedElsewhere: driftedElsewhere))
     standard = judging
@@ -219,23 +220,25 @@ package struct DriftMonitor: Sendable {
           baselineMean: column < judging.reference.numbers.count ? moments?.mean(of: column) ?? .nan : .nan,
           newMean: place.map { batch.mean(of: $0) } ?? .nan, evidence: verdict.score / 2.302585092994046,
           cases: verdict.count))
-      if effect >= maximum ?? 0 { maximum = max(0, effect) }
-      if judging.isDrifted[column],
+      // Chance takes off more than there is from most columns that do not drift: these are at 0.
+      if !effect.isNaN { maximum = max(maximum ?? 0, effect) }
+      if judging.isDrifted[column], verdict.isDrifted,
         strongest.map({ judging.detector.verdicts[$0].score < verdict.score }) ?? true
       {
         strongest = column
       }
     }
-    let details = judging.isDrifted.indices.filter { judging.isDrifted[$0] }.map {
-      DriftAssessment.Detail(column: $0, evidence: judging.evidence(of: $0))
+    let details = judging.isDrifted.indices.compactMap { column in
+      judging.isDrifted[column]
+        ? judging.evidence(of: column).map { DriftAssessment.Detail(column: column, evidence: $0) } : nil
     }
     return DriftAssessment(
-      features: columns, names: judging.featureNames ?? baseline?.names, driftedCount: details.count,
+      features: columns, names: judging.featureNames, driftedCount: judging.driftedCount,
       maximumScore: maximum, severity: Self.severity(ofIndex: details.isEmpty ? 0 : largest(details)),
       standard: .init(
         threshold: judging.detector.verdicts.first.map { $0.threshold / 2.302585092994046 } ?? 0,
         minimumEffect: judging.detector.settings.leastIndex, origin: self.origin, details: details,
-        strongest: strongest.map(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
+        strongest: strongest.flatMap(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
         retyped: breaks.retyped))
   }
 
@@ -294,10 +297,12 @@ package struct DriftMonitor: Sendable {
     return assessment
   }
 
-  /// The finding for alert policies; nil when no column could be scored, since no data resolves nothing.
+  /// The finding for alert policies; nil when no column could be scored, or none of those that drift: no data
+  /// resolves nothing, and makes nothing worse or better.
   package func finding(for assessment: DriftAssessment) -> Finding? {
     guard let maximum = assessment.maximumScore else { return nil }
     if let standard = assessment.standard {
+      guard !assessment.isDrifted || standard.strongest != nil else { return nil }
       return Finding(
         monitor: .drift, isViolated: assessment.isDrifted, severity: assessment.severity, value: maximum,
         threshold: standard.minimumEffect, topFeatures: assessment.topDrifted(Self.namedFeatures),

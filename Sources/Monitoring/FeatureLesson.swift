@@ -30,6 +30,8 @@ struct FeatureLesson: Sendable {
   ///
   /// - Returns: the baseline, once enough rows were seen.
   mutating func take(_ batch: FeatureBatch) -> FeatureBaseline? {
+    let batch =
+      rows == 0 || isSameShape(batch) ? batch : batch.typed(numbers: names, texts: textNames)
     if rows == 0 || !isSameShape(batch) { begin(with: batch) }
     rows += batch.rows
     for block in texts.isEmpty ? [] : batch.texts.enumerated().map({ $0 }) {
