@@ -63,7 +63,8 @@ package struct DriftAssessment: Sendable, Equatable {
   /// The columns' names; nil means `feature_0`, `feature_1`, ….
   package var names: FeatureNames?
   package var driftedCount: Int
-  /// The largest score, by preset `standard` at least 0; nil when no column could be scored.
+  /// The largest score; nil when no column could be scored. By preset `standard` at least 0, and when columns
+  /// drift, the largest of theirs; nil when none of these could be scored.
   package var maximumScore: Double?
   package var severity: Severity
   /// Nil under preset `reference`.

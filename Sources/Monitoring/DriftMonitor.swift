@@ -232,18 +232,17 @@ package struct DriftMonitor: Sendable {
       judging.isDrifted[column]
         ? judging.evidence(of: column).map { DriftAssessment.Detail(column: column, evidence: $0) } : nil
     }
+    // Of few rows an index is mostly chance: once columns drift, only theirs count.
+    let largest = details.map(\.evidence.effect).max()
     return DriftAssessment(
       features: columns, names: judging.featureNames, driftedCount: judging.driftedCount,
-      maximumScore: maximum, severity: Self.severity(ofIndex: details.isEmpty ? 0 : largest(details)),
+      maximumScore: judging.driftedCount > 0 ? largest : maximum,
+      severity: Self.severity(ofIndex: largest ?? 0),
       standard: .init(
         threshold: judging.detector.verdicts.first.map { $0.threshold / 2.302585092994046 } ?? 0,
         minimumEffect: judging.detector.settings.leastIndex, origin: self.origin, details: details,
         strongest: strongest.flatMap(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
         retyped: breaks.retyped))
-  }
-
-  private func largest(_ details: [DriftAssessment.Detail]) -> Double {
-    details.reduce(0) { max($0, $1.evidence.effect) }
   }
 
   /// Of the stability index: what is customary in credit scoring (0.1 small, 0.25 large), and half as a

@@ -133,7 +133,7 @@ import Testing
     assessment = try Self.judge(&monitor, rows.narrow(200))
     #expect(assessment.driftedCount == 1 && assessment.features[0].isDrifted)
     #expect(assessment.features[0].score.isNaN && assessment.standard?.details.isEmpty == true)
-    #expect(monitor.finding(for: assessment) == nil)
+    #expect(monitor.finding(for: assessment) == nil && assessment.maximumScore == nil)
     #expect(monitor.schemaFinding?.topFeatures.map(\.name) == ["a"])
 
     // Another one that drifts has an alert of its own evidence.
@@ -141,6 +141,7 @@ import Testing
     for _ in 0..<5 { assessment = try Self.judge(&monitor, rows.narrow(200)) }
     let finding = try #require(monitor.finding(for: assessment))
     #expect(assessment.driftedCount == 2 && finding.topFeatures.map(\.name) == ["city"])
+    #expect(finding.value == assessment.features[2].score && finding.value == assessment.maximumScore)
     #expect(finding.evidence?.log10 ?? 0 > 4 && finding.evidence?.change.measurements ?? 0 >= 1)
   }
 
