@@ -62,7 +62,7 @@ package struct DriftAssessment: Sendable, Equatable {
     /// The least stability index that matters.
     package var minimumEffect: Double
     package var origin: WatchReport.Origin
-    /// Of the columns that drift, in the columns' order.
+    /// Of the columns that drift, in the columns' order; without those that were not in the batch.
     package var details: [Detail]
     /// Of the column that drifts with the most evidence.
     package var strongest: Evidence?
@@ -91,7 +91,8 @@ package struct DriftAssessment: Sendable, Equatable {
   /// The columns' names; nil means `feature_0`, `feature_1`, ….
   package var names: FeatureNames?
   package var driftedCount: Int
-  /// The largest score; nil when no column could be scored.
+  /// The largest score; nil when no column could be scored. By preset `standard` at least 0, and when columns
+  /// drift, the largest of theirs; nil when none of these could be scored.
   package var maximumScore: Double?
   package var severity: Severity
   /// Nil under preset `reference`.
@@ -114,12 +115,13 @@ package struct DriftAssessment: Sendable, Equatable {
   /// The name of column `index`.
   package func name(of index: Int) -> String { names?.names[index] ?? "feature_\(index)" }
 
-  /// The `count` drifted columns with the largest scores, largest first, ties in column order.
+  /// The `count` drifted columns with the largest scores, largest first, ties in column order. A column that
+  /// drifted before and has no score now is none of them.
   ///
   /// Cost: O(columns · count); `count` is small.
   package func topDrifted(_ count: Int) -> [ScoredFeature] {
     var top: [(index: Int, score: Double)] = []
-    for (index, feature) in features.enumerated() where feature.isDrifted {
+    for (index, feature) in features.enumerated() where feature.isDrifted && !feature.score.isNaN {
       guard top.count < count || feature.score > top[top.count - 1].score else { continue }
       let place = top.firstIndex { $0.score < feature.score } ?? top.count
       top.insert((index, feature.score), at: place)

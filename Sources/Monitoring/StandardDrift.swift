@@ -18,8 +18,10 @@ struct StandardDrift: Sendable {
   }
 
   let reference: FeatureReference
-  /// The same object for every batch; nil when columns have no names.
+  /// The same object for every batch; columns without names have those of the reference's places.
   let featureNames: FeatureNames?
+  private let numberNames: FeatureNames?
+  private let textNames: FeatureNames?
   private let batchesPerFalseAlarm: Double
   private(set) var detector: BinsDetector
   private var match = FeatureMatch()
@@ -41,7 +43,10 @@ struct StandardDrift: Sendable {
 
   init(_ reference: FeatureReference, batchesPerFalseAlarm: Double) {
     self.reference = reference
-    featureNames = reference.names.flatMap { FeatureNames($0) }
+    featureNames = FeatureNames((0..<reference.columns).map(reference.name))
+    let split = reference.numbers.count
+    numberNames = reference.names.flatMap { FeatureNames(Array($0[..<split])) }
+    textNames = reference.names.flatMap { FeatureNames(Array($0[split...])) }
     self.batchesPerFalseAlarm = batchesPerFalseAlarm
     let columns = reference.numbers + reference.texts
     detector = BinsDetector(
@@ -60,6 +65,13 @@ struct StandardDrift: Sendable {
 
   var columns: Int { isDrifted.count }
   private(set) var driftedCount = 0
+
+  /// The batch with columns that have no value taken for what the reference has; see
+  /// ``FeatureBatch/typed(numbers:texts:)``.
+  mutating func typed(_ batch: FeatureBatch) -> FeatureBatch {
+    _ = match.match(batch, to: reference)
+    return match.breaks.retyped.isEmpty ? batch : batch.typed(numbers: numberNames, texts: textNames)
+  }
 
   /// Counts a batch and judges it.
   ///
@@ -124,7 +136,7 @@ struct StandardDrift: Sendable {
     for (column, place) in match.texts.enumerated() { if let place { columnOf[place] = column } }
     var first = 0
     for block in batch.texts {
-      block.forEach { place, cell in
+      block.eachCell { place, cell in
         guard let column = columnOf[first + place] else { return }
         let bin = cell.isEmpty ? 0 : bins[column][StableHash.of(cell)] ?? 1
         counts[column * width + bin] += 1
@@ -168,20 +180,19 @@ struct StandardDrift: Sendable {
     driftedCount = isDrifted.count { $0 }
   }
 
-  /// What stands behind a column's last verdict.
-  func evidence(of column: Int) -> Evidence {
+  /// What stands behind a column's last verdict; nil when that does not alarm, as of a column that drifts
+  /// and was not in the batch.
+  func evidence(of column: Int) -> Evidence? {
     let verdict = detector.verdicts[column]
+    guard let change = verdict.change else { return nil }
     let ln10 = 2.302585092994046
-    let change = verdict.change.map { change in
-      let since = max(1, batches - change.index)
-      return Evidence.Change(
-        at: since <= times.count ? Timestamp(nanoseconds: times[fromLatest: since - 1]) : nil,
-        measurements: since, isGradual: change.kind == .gradual)
-    }
+    let since = max(1, batches - change.index)
     return Evidence(
       log10: verdict.score / ln10, threshold: verdict.threshold / ln10, count: verdict.count,
       effect: verdict.effect?.value ?? 0, minimumEffect: verdict.effect?.threshold ?? 0,
-      change: change ?? .init(at: nil, measurements: 0, isGradual: false))
+      change: .init(
+        at: since <= times.count ? Timestamp(nanoseconds: times[fromLatest: since - 1]) : nil,
+        measurements: since, isGradual: change.kind == .gradual))
   }
 
   // MARK: State
