@@ -30,7 +30,7 @@ package struct RecursiveResiduals: Sendable, Equatable {
   /// The inverse of the regressors' products, size × size.
   private var covariance: [Double]
   /// What the value last taken was held against: 1, the time in hundreds, the two values before, their weighted
-  /// means, the value a season ago and the mean around it.
+  /// means, the value a season ago and the season's mean there.
   package private(set) var regressors: [Double]
   private var gain: [Double]
   private var last = 0.0
@@ -44,10 +44,9 @@ package struct RecursiveResiduals: Sendable, Equatable {
   /// The last season, as a ring.
   private var past: [Double] = []
   private var time = 0
-  /// Values on either side of the one a season ago whose mean is a regressor besides: less noise, where the
-  /// season is smooth.
-  private let halfWindow: Int
-  private var window = 0.0
+  /// The weighted mean of the values at each place of the season: less noise than the one a season ago.
+  private var profile: [Double] = []
+  private static let profileWeight = 0.15
   /// Sizes of the last season's residuals, and their mean.
   private var magnitudes: [Double] = []
   private var meanMagnitude = 0.0
@@ -62,7 +61,6 @@ package struct RecursiveResiduals: Sendable, Equatable {
   ///   - season: at least 3 values.
   package init(location: Double, scale: Double, season: Int? = nil) {
     (self.location, self.scale, self.season) = (location, scale, season)
-    halfWindow = (season ?? 0) / 32
     size = Self.coefficients(season: season)
     coefficients = [Double](repeating: 0, count: size)
     covariance = [Double](repeating: 0, count: size * size)
@@ -95,8 +93,7 @@ package struct RecursiveResiduals: Sendable, Equatable {
       magnitudes = sizes.suffix(season).map { $0.isFinite ? $0 / scale : meanMagnitude }
       meanMagnitude = magnitudes.reduce(0, +) / Double(season)
     }
-    window = 0
-    for place in -halfWindow...halfWindow { window += past[(place + season) % season] }
+    profile = past
   }
 
   /// Coefficients of a series without or with a season.
@@ -128,12 +125,12 @@ package struct RecursiveResiduals: Sendable, Equatable {
     }
   }
 
-  /// The sum of last season's values around the place of the next one. Cost: O(season / 32).
-  private mutating func sumWindow() {
-    guard let season, past.count == season else { return }
-    window = 0
-    let next = time + 1
-    for place in -halfWindow...halfWindow { window += past[(next + place + season) % season] }
+  /// The profile around a place, as far as a season that is long is smooth. Cost: O(season / 32).
+  private func profileMean(at place: Int, _ season: Int) -> Double {
+    let half = season / 32
+    var sum = 0.0
+    for offset in -half...half { sum += profile[(place + offset + season) % season] }
+    return sum / Double(2 * half + 1)
   }
 
   private func scaled(_ raw: Double) -> Double { max(min((raw - location) / scale, 1e9), -1e9) }
@@ -156,7 +153,7 @@ package struct RecursiveResiduals: Sendable, Equatable {
     regressors[5] = slow
     if let season, past.count == season {
       regressors[6] = past[time % season]
-      regressors[7] = window / Double(2 * halfWindow + 1)
+      regressors[7] = profileMean(at: time, season)
     }
 
     var predicted = 0.0
@@ -218,7 +215,11 @@ package struct RecursiveResiduals: Sendable, Equatable {
     slow += (value - slow) * Self.slowWeight
     guard let season else { return }
     if past.count < season { past.append(value) } else { past[time % season] = value }
-    sumWindow()
+    if profile.count < season {
+      profile.append(value)
+    } else {
+      profile[time % season] += (value - profile[time % season]) * Self.profileWeight
+    }
   }
 
   /// The normal that is as unlikely as Student's t of so many degrees of freedom; Wallace 1959, within 2 %.

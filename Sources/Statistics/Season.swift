@@ -36,7 +36,25 @@ package enum Season {
         && correlations[lag] > correlations[lag + 1]
     }
     guard let highest = peaks.map({ correlations[$0] }).max() else { return nil }
-    return peaks.first { correlations[$0] >= 0.9 * highest }
+    return peaks.first { correlations[$0] >= 0.9 * highest }.map { refined($0, correlations) }
+  }
+
+  /// The peak of a noisy series is off by a few values; those at twice and thrice the season are as far off, and
+  /// that is half and a third of it.
+  private static func refined(_ peak: Int, _ correlations: [Double]) -> Int {
+    var season = Double(peak)
+    var times = 2
+    while true {
+      let centre = Int((season * Double(times)).rounded())
+      // As far as what is known of the season leaves open.
+      let reach = max(1, peak / 12)
+      guard centre + reach < correlations.count else { break }
+      let best = (centre - reach...centre + reach).max { correlations[$0] < correlations[$1] } ?? centre
+      guard correlations[best] >= leastCorrelation else { break }
+      season = Double(best) / Double(times)
+      times += 1
+    }
+    return max(3, Int(season.rounded()))
   }
 
   private static func withoutLine(_ values: [Double]) -> [Double] {

@@ -41,7 +41,7 @@ package struct GLRDetector: Detector {
   package static let minimumBefore = 30
   package static let minimumAfter = 10
   /// Added to ln A, by simulation.
-  static let margin = 3.3
+  static let margin = 3.7
 
   /// x, x², and x times the one before.
   private var sums = DyadicSums(dimensions: 3)

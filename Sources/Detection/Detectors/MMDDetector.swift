@@ -25,7 +25,7 @@ package struct MMDDetector: Detector {
   /// Rows of which Σ is told: those of the first 64, later up to 512.
   static let firstRows = 64
   static let mostRows = 512
-  static let margin = 4.5
+  static let margin = 5.5
 
   package typealias Observation = [Double]
 

@@ -23,6 +23,8 @@ package struct MeanVarianceDetector: Detector {
   /// Added to ln A, by simulation.
   static let margin = 4.5
 
+  /// φ is at least this: what whoever feeds the detector knows of how its values hang together.
+  package var dependence = 1.0
   private var sums = DyadicSums(dimensions: 3)
   private var previous = 0.0
 
@@ -99,7 +101,8 @@ package struct MeanVarianceDetector: Detector {
     if length > 0 {
       let (n1, n2) = (Double(n - length), Double(length))
       let means = sum * sum / n2 + (total[0] - sum) * (total[0] - sum) / n1
-      let inflation = Dependence.inflation(correlation: (total[2] - means) / (total[1] - means), count: n)
+      let inflation = max(
+        dependence, Dependence.inflation(correlation: (total[2] - means) / (total[1] - means), count: n))
       best = own / inflation + Elementary.ln(n1 * n2 / Double(n) / inflation)
     }
     let gate = Verdict.Effect(effect, threshold: Self.relevantEffect)

@@ -15,6 +15,8 @@ package struct RealSeries: SeriesDetector {
   private var detector: MeanVarianceDetector
   private var residuals: RecursiveResiduals?
   private var ranks = SequentialRanks()
+  /// How much more the scores' means waver than independent ones would: what is left of season and memory.
+  private var waver = BlockVariance()
   private var stretch = RecentValues()
   /// All the rows that are remembered, for seasons that an alarm must not make forgotten.
   private var history = RecentValues()
@@ -50,13 +52,13 @@ package struct RealSeries: SeriesDetector {
     let verdict = take(value, at: row)
     if history.first + history.values.count >= nextSearch {
       nextSearch *= 2
-      if learnSeason() { return SeriesStep(evidence: 0) }
+      if learnSeason(beyond: 0) { return SeriesStep(evidence: 0) }
     }
     guard isDrifted(verdict), row >= SeriesStep.firstAlarm else {
       return SeriesStep(evidence: evidence(verdict))
     }
     // What looks like a change may be a season that had not been seen often enough before.
-    if learnSeason() { return SeriesStep(evidence: 0) }
+    if learnSeason(beyond: (season ?? 0) / 16) { return SeriesStep(evidence: 0) }
     let alarm = alarm(verdict)
     startAnew()
     return SeriesStep(evidence: alarm.evidence, alarm: alarm)
@@ -92,7 +94,9 @@ package struct RealSeries: SeriesDetector {
     var last: Verdict?
     var scores = 0
     ranks.next(residual) {
+      detector.dependence = waver.value
       last = detector.observe($0)
+      waver.add($0)
       normals.append($0)
       scores += 1
     }
@@ -121,10 +125,12 @@ package struct RealSeries: SeriesDetector {
 
   /// Looks for another season than the known one. With one, what is usual is learned anew from here: the rows
   /// before were judged without it.
-  private mutating func learnSeason() -> Bool {
+  ///
+  /// - Parameter tolerance: how far off a season may be and still be the known one. The peak of a long, smooth
+  ///   season is flat; twice as many rows tell it twice as exactly.
+  private mutating func learnSeason(beyond tolerance: Int) -> Bool {
     guard let found = Season.find(in: Array(history.since(0))) else { return false }
-    // The peak of a smooth season is flat: a few values to and fro are the same one.
-    if let season, abs(found - season) <= max(1, season / 16) { return false }
+    if let season, abs(found - season) <= tolerance { return false }
     season = found
     startAnew()
     return true
@@ -161,5 +167,6 @@ package struct RealSeries: SeriesDetector {
     short = ShortStretch(size: RecursiveResiduals.coefficients(season: season))
     shortFinding = nil
     ranks = SequentialRanks()
+    waver = BlockVariance(length: max(BlockVariance.usualLength, season ?? 0))
   }
 }
