@@ -31,6 +31,10 @@ let package = Package(
     .executableTarget(
       name: "kernel-benchmark", dependencies: ["Statistics", "Monitoring", "Events"], path: "KernelBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+    .target(name: "CHeap", path: "CHeap"),
+    .executableTarget(
+      name: "evaluation-benchmark", dependencies: ["CHeap", "Detection", "Statistics"], path: "EvaluationBenchmark",
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .executableTarget(
       name: "wire-benchmark", dependencies: ["ZeroMQ", "Wire", "Events"], path: "WireBenchmark"),
     .executableTarget(

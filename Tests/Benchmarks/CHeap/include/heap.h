@@ -1,0 +1,5 @@
+#pragma once
+#include <stddef.h>
+
+/// Bytes of the heap that were asked for and not given back; 0 where the C library does not tell.
+size_t heap_in_use(void);
