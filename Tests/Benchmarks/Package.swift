@@ -33,7 +33,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "CHeap", path: "CHeap"),
     .executableTarget(
-      name: "evaluation-benchmark", dependencies: ["CHeap", "Detection", "Statistics"], path: "EvaluationBenchmark",
+      name: "evaluation-benchmark", dependencies: ["CHeap", "Detection", "Statistics"],
+      path: "EvaluationBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .executableTarget(
       name: "wire-benchmark", dependencies: ["ZeroMQ", "Wire", "Events"], path: "WireBenchmark"),
