@@ -40,6 +40,17 @@ package enum DetectorCatalog {
       ) { batch in columnMoments(of: batch).mean(of: 0) }
     },
     .glr, .meanVariance, .mmd,
+    Entry(
+      name: "bins", summary: "distribution of a feature against its reference, in bins",
+      golden: "bins.json"
+    ) { baseline in
+      let reference = ReferenceBins(sample: baseline)
+      return Probe(detector: BinnedColumnDetector(reference)) { batch in reference.count(batch) }
+    },
+    .bernoulli,
+    .bounded,
+    .quantile,
+    .tail,
   ]
 
   private static func columnMoments(of values: [Double]) -> ColumnMoments {
@@ -59,11 +70,30 @@ package protocol DetectorProbe: Sendable {
   var stateSize: Int { get }
 }
 
-private struct Probe<D: Detector>: DetectorProbe {
+/// A detector that sees a batch at a time, as one observation.
+struct Probe<D: Detector>: DetectorProbe {
   var detector: D
   let summarise: @Sendable ([Double]) -> D.Observation
 
   mutating func observe(_ batch: [Double]) -> Verdict { detector.observe(summarise(batch)) }
+  var state: [Double] { detector.state }
+  mutating func restore(_ state: [Double]) -> Bool { detector.restore(state) }
+  var stateSize: Int { MemoryLayout<D>.size + state.count * MemoryLayout<Double>.stride }
+}
+
+/// A detector that sees one value at a time: of a batch the last verdict, but one that alarmed before any.
+struct EachProbe<D: Detector>: DetectorProbe {
+  var detector: D
+  let observation: @Sendable (Double) -> D.Observation
+
+  mutating func observe(_ batch: [Double]) -> Verdict {
+    var last = Verdict(isDrifted: false, score: .nan, threshold: .nan, count: 0)
+    for value in batch where value.isFinite {
+      let verdict = detector.observe(observation(value))
+      if verdict.isDrifted || !last.isDrifted { last = verdict }
+    }
+    return last
+  }
   var state: [Double] { detector.state }
   mutating func restore(_ state: [Double]) -> Bool { detector.restore(state) }
   var stateSize: Int { MemoryLayout<D>.size + state.count * MemoryLayout<Double>.stride }

@@ -2,14 +2,25 @@ package import Decisions
 package import Events
 package import Monitoring
 
+/// Which rules judge a model.
+package enum Preset: String, CaseIterable, Sendable {
+  /// Fixed limits: the latest value decides.
+  case reference
+  /// Evidence against a reference, with a bound on false alarms.
+  case standard
+}
+
 /// What the engine is told about one model, or about models that appear.
 package struct ModelSettings: Sendable {
   /// Accuracy expected until a baseline says otherwise.
   package static let defaultAccuracy = 0.95
 
+  package var preset = Preset.reference
   package var baselineAccuracy = Self.defaultAccuracy
   package var baselineFeatures: FeatureBaseline?
   package var performance = PerformanceSettings()
+  /// Of preset `standard` alone.
+  package var standard = StandardSettings()
   package var drift = DriftSettings()
   package var retrain = RetrainPolicy()
   /// A model that is silent for so long, by arrival, is told as alert `no_data`; nil never.

@@ -4,12 +4,14 @@ import Monitoring
 
 // How a model lies in the journal.
 extension ModelState {
-  /// Of the record; another one is refused.
-  private static let version: UInt8 = 1
+  /// Of the record. The second adds what preset `standard` has, and only its models write it, so that an
+  /// earlier build reads all others.
+  private static let version: UInt8 = 2
+  private static let referenceVersion: UInt8 = 1
 
   /// All but the feature baseline.
   func encode(to writer: inout StateWriter) {
-    writer.write(Self.version)
+    writer.write(performance.isStandard ? Self.version : Self.referenceVersion)
     key.encode(to: &writer)
     for time in [modelTime, arrivedAt, lastHeard, idleFrom, lastBatch, windowStart] { writer.write(time) }
     performance.encode(to: &writer)
@@ -21,6 +23,24 @@ extension ModelState {
     }
     feeds.encode(to: &writer)
     history.encode(to: &writer)
+    guard performance.isStandard else { return }
+    performance.encodeStandard(to: &writer)
+    writer.write(Array(alerts.metrics.enumerated())) { writer, entry in
+      writer.write(performance.metricName(at: entry.offset))
+      entry.element.encode(to: &writer)
+    }
+  }
+
+  /// Reads what a model under preset `standard` wrote beside the rest.
+  private mutating func restoreStandard(from reader: inout StateReader) throws(StateError) {
+    try performance.restoreStandard(from: &reader)
+    for _ in 0..<(try reader.read(UInt32.self)) {
+      let name = try reader.readText()
+      let policy = try AlertPolicy(from: &reader)
+      for index in alerts.metrics.indices where performance.metricName(at: index) == name {
+        alerts.metrics[index] = policy
+      }
+    }
   }
 
   /// - Parameters:
@@ -30,7 +50,7 @@ extension ModelState {
     _ record: [UInt8], baseline: [UInt8]?, engine: EngineSettings
   ) throws(StateError) {
     var reader = StateReader(record)
-    try reader.readVersion(upTo: Self.version, of: "a model")
+    let version = try reader.readVersion(upTo: Self.version, of: "a model")
     let key = try ModelKey(from: &reader)
     let settings = engine.settings(for: key) ?? engine.defaults
     let modelTime = try reader.readTimestamp()
@@ -50,12 +70,14 @@ extension ModelState {
     try drift.restore(from: &reader)
     trigger = try RetrainTrigger(policy: settings.retrain, from: &reader)
     life = try RetrainLife(policy: settings.retrain.life, digest: engine.digest, from: &reader)
-    alerts = Alerts(
-      accuracy: try AlertPolicy(from: &reader), latency: try AlertPolicy(from: &reader),
-      drift: try AlertPolicy(from: &reader), orchestrator: try AlertPolicy(from: &reader),
-      noData: try AlertPolicy(from: &reader))
+    alerts.accuracy = try AlertPolicy(from: &reader)
+    alerts.latency = try AlertPolicy(from: &reader)
+    alerts.drift = try AlertPolicy(from: &reader)
+    alerts.orchestrator = try AlertPolicy(from: &reader)
+    alerts.noData = try AlertPolicy(from: &reader)
     feeds = try SourceFeeds(from: &reader)
     history = try HistoryGather(of: key, from: &reader)
+    if version > Self.referenceVersion { try restoreStandard(from: &reader) }
     try reader.end()
     refreshDue()
     // Initialisers do not tell observers.

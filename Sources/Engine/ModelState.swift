@@ -57,6 +57,8 @@ struct ModelState: Sendable {
     var accuracy = AlertPolicy()
     var latency = AlertPolicy()
     var drift = AlertPolicy()
+    /// Of business metrics, in the monitor's order.
+    var metrics: [AlertPolicy] = []
     var orchestrator = AlertPolicy()
     var noData = AlertPolicy()
   }
@@ -71,7 +73,9 @@ struct ModelState: Sendable {
     (arrivedAt, lastHeard) = (arrival, arrival)
     (idleFrom, lastBatch, windowStart) = (.min, time, time)
     performance = PerformanceMonitor(
-      settings: settings.performance, baselineAccuracy: settings.baselineAccuracy)
+      settings: settings.performance, baselineAccuracy: settings.baselineAccuracy,
+      standard: settings.preset == .standard ? settings.standard : nil)
+    alerts.metrics = Array(repeating: AlertPolicy(), count: performance.metricCount)
     drift = DriftMonitor(settings: settings.drift)
     trigger = RetrainTrigger(policy: settings.retrain, startingAt: time)
     life = RetrainLife(policy: settings.retrain.life, digest: engine.digest)
@@ -167,7 +171,7 @@ struct ModelState: Sendable {
   }
 
   private mutating func apply(_ baseline: BaselineUpdate) {
-    if let accuracy = baseline.accuracy { performance.setBaseline(accuracy: accuracy) }
+    performance.take(baseline)
     guard let features = baseline.features else { return }
     setBaseline(FeatureBaseline(features))
     isBaselineChanged = true
@@ -178,16 +182,32 @@ struct ModelState: Sendable {
     _ metrics: Metrics, of occasion: some Occasion, _ sources: [SourceLedger], _ circumstances: Circumstances,
     into effects: inout [Effect]
   ) {
-    guard let verdicts = performance.observe(metrics) else { return }
+    guard let verdicts = performance.observe(metrics, at: modelTime) else { return }
     if circumstances.keepsHistory { history.note(metrics, at: modelTime) }
     if circumstances.reporting { publish(.performance(performance.assessment), occasion, &effects) }
     if let verdict = verdicts.accuracy, alerts.accuracy.isMoved(byViolation: verdict.isDrifted) {
-      raise(verdicts.accuracyFinding, occasion, circumstances, &effects)
+      raise(performance.finding(.accuracy, verdict), occasion, circumstances, &effects)
     }
     if let verdict = verdicts.latency, alerts.latency.isMoved(byViolation: verdict.isDrifted) {
-      raise(verdicts.latencyFinding, occasion, circumstances, &effects)
+      raise(performance.finding(.latency, verdict), occasion, circumstances, &effects)
     }
+    if !alerts.metrics.isEmpty { raiseMetrics(occasion, circumstances, &effects) }
     if isIdle { evaluate(drift: nil, occasion, sources, circumstances, &effects) }
+  }
+
+  /// What the last measurement says of business metrics.
+  private mutating func raiseMetrics(
+    _ occasion: some Occasion, _ circumstances: Circumstances, _ effects: inout [Effect]
+  ) {
+    guard !circumstances.isHeld else { return }
+    for index in alerts.metrics.indices {
+      guard let verdict = performance.metricVerdict(at: index),
+        alerts.metrics[index].isMoved(byViolation: verdict.isDrifted),
+        let finding = performance.metricFinding(at: index, verdict),
+        let transition = alerts.metrics[index].observe(finding, at: modelTime)
+      else { continue }
+      publish(.alert(transition), occasion, &effects)
+    }
   }
 
   private mutating func apply(
@@ -274,7 +294,7 @@ struct ModelState: Sendable {
       case .accuracy: alerts.accuracy.observe(finding, at: modelTime)
       case .latency: alerts.latency.observe(finding, at: modelTime)
       case .drift: alerts.drift.observe(finding, at: modelTime)
-      case .duplicateSource, .orchestrator, .noData: nil
+      case .metric, .duplicateSource, .orchestrator, .noData: nil
       }
     if let transition { publish(.alert(transition), occasion, &effects) }
   }

@@ -3,6 +3,8 @@ package enum MonitorKind: String, CaseIterable, Sendable {
   case accuracy
   case latency
   case drift
+  /// A figure of the business, under a name.
+  case metric
   /// Two processes speak under one source name, so each one's events are refused in turn.
   case duplicateSource = "duplicate_source"
   /// A retrain was claimed and not started.
@@ -16,6 +18,7 @@ package enum MonitorKind: String, CaseIterable, Sendable {
     case .accuracy: "accuracy_degradation"
     case .latency: "latency_spike"
     case .drift: "data_drift"
+    case .metric: "metric_shift"
     case .duplicateSource: "duplicate_source"
     case .orchestrator: "orchestrator_stalled"
     case .noData: "no_data"
@@ -34,11 +37,17 @@ package struct Finding: Sendable, Equatable {
   package var topFeatures: [ScoredFeature]
   /// What it is about when that is no model.
   package var source: SourceName?
+  /// The name of the metric that monitor `metric` watches.
+  package var metric: String?
+  /// By preset `standard`.
+  package var evidence: Evidence?
 
   package init(
     monitor: MonitorKind, isViolated: Bool, severity: Severity, value: Double, threshold: Double,
-    topFeatures: [ScoredFeature] = [], source: SourceName? = nil
+    topFeatures: [ScoredFeature] = [], source: SourceName? = nil, metric: String? = nil,
+    evidence: Evidence? = nil
   ) {
+    (self.metric, self.evidence) = (metric, evidence)
     self.monitor = monitor
     self.isViolated = isViolated
     self.severity = severity

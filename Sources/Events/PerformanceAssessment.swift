@@ -2,6 +2,8 @@
 package struct PerformanceAssessment: Sendable, Equatable {
   package enum Status: String, Sendable {
     case noData = "no_data"
+    /// No alert, and a reference is still being learned; preset `standard` alone.
+    case learning
     case healthy
     case alert
   }
@@ -15,11 +17,17 @@ package struct PerformanceAssessment: Sendable, Equatable {
   /// Measurements ever taken; exact, whatever the histories keep.
   package var totalMeasurements: UInt64
   package var trend: PerformanceTrend
+  /// Alerts of business metrics, each with its name.
+  package var metricBreaches: [MetricBreach]
+  /// What each monitor of preset `standard` is at; empty under preset `reference`.
+  package var watches: [WatchReport]
 
   package init(
     accuracyBreach: Breach? = nil, latencyBreach: Breach? = nil, recentAccuracy: Double? = nil,
-    recentLatencyMilliseconds: Double? = nil, totalMeasurements: UInt64 = 0, trend: PerformanceTrend
+    recentLatencyMilliseconds: Double? = nil, totalMeasurements: UInt64 = 0, trend: PerformanceTrend,
+    metricBreaches: [MetricBreach] = [], watches: [WatchReport] = []
   ) {
+    (self.metricBreaches, self.watches) = (metricBreaches, watches)
     self.accuracyBreach = accuracyBreach
     self.latencyBreach = latencyBreach
     self.recentAccuracy = recentAccuracy
@@ -30,7 +38,15 @@ package struct PerformanceAssessment: Sendable, Equatable {
 
   package var status: Status {
     if totalMeasurements == 0 { return .noData }
-    return accuracyBreach == nil && latencyBreach == nil ? .healthy : .alert
+    guard accuracyBreach == nil && latencyBreach == nil && metricBreaches.isEmpty else { return .alert }
+    return watches.contains(where: \.isLearning) ? .learning : .healthy
+  }
+
+  package struct MetricBreach: Sendable, Equatable {
+    package var name: String
+    package var breach: Breach
+
+    package init(name: String, breach: Breach) { (self.name, self.breach) = (name, breach) }
   }
 }
 

@@ -96,12 +96,14 @@ package struct StateReader: ~Copyable {
     return bytes.withUnsafeBytes { Value(littleEndian: $0.loadUnaligned(fromByteOffset: start, as: type)) }
   }
 
-  /// The version that a record begins with.
+  /// The version that a record begins with, from 1 to `known`.
   ///
   /// - Throws: with ``StateError/later`` for one above `known`.
-  package mutating func readVersion(upTo known: UInt8, of what: String) throws(StateError) {
+  @discardableResult
+  package mutating func readVersion(upTo known: UInt8, of what: String) throws(StateError) -> UInt8 {
     let found = try read(UInt8.self)
-    guard found == known else { throw StateError(found: found, known: known, of: what) }
+    guard found >= 1, found <= known else { throw StateError(found: found, known: known, of: what) }
+    return found
   }
 
   /// A number that is counted on with, far from where that would overflow.

@@ -20,12 +20,24 @@ extension PerformanceMonitor {
     accuracies.encode(to: &writer)
     latencies.encode(to: &writer)
     writer.write(total)
-    for breach in [accuracyBreach, latencyBreach] {
-      writer.write(breach) { writer, breach in
-        writer.write(breach.current)
-        writer.write(breach.threshold)
-        writer.write(breach.severity.rawValue)
-      }
+    for breach in [accuracyBreach, latencyBreach] { Self.write(breach, to: &writer) }
+  }
+
+  /// What ``encode(to:)`` leaves out: only records of models under preset `standard` have it.
+  package func encodeStandard(to writer: inout StateWriter) { standard?.encode(to: &writer) }
+
+  /// Reads what ``encodeStandard(to:)`` wrote; a model that is no longer under that preset passes over it.
+  package mutating func restoreStandard(from reader: inout StateReader) throws(StateError) {
+    var monitor = standard ?? StandardMonitor(StandardSettings())
+    try monitor.restore(from: &reader)
+    if standard != nil { standard = monitor }
+  }
+
+  static func write(_ breach: Breach?, to writer: inout StateWriter) {
+    writer.write(breach) { writer, breach in
+      writer.write(breach.current)
+      writer.write(breach.threshold)
+      writer.write(breach.severity.rawValue)
     }
   }
 
@@ -41,7 +53,7 @@ extension PerformanceMonitor {
     latencyBreach = try Self.readBreach(&reader)
   }
 
-  private static func readBreach(_ reader: inout StateReader) throws(StateError) -> Breach? {
+  static func readBreach(_ reader: inout StateReader) throws(StateError) -> Breach? {
     try reader.readOptional { (reader) throws(StateError) in
       Breach(
         current: try reader.readDouble(), threshold: try reader.readDouble(),

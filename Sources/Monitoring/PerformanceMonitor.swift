@@ -15,9 +15,11 @@ package struct PerformanceSettings: Sendable, Equatable {
   package init() {}
 }
 
-/// Watches accuracy and latency of one model: the latest value decides, trends compare two windows.
+/// Watches accuracy and latency of one model. Trends compare two windows; what is an alert the latest value
+/// decides under preset `reference`, and evidence under preset `standard`, which also watches business metrics.
 ///
-/// Memory: two rings of at most `history` values; the count of all measurements is exact.
+/// Memory: two rings of at most `history` values, beside what preset `standard` has; the count of all
+/// measurements is exact.
 package struct PerformanceMonitor: Sendable {
   private let settings: PerformanceSettings
   private var accuracyLimit: LimitDetector
@@ -29,10 +31,15 @@ package struct PerformanceMonitor: Sendable {
   var total: UInt64 = 0
   /// The accuracy that an event gave to be held against; nil while the configured one holds.
   private(set) var givenBaseline: Double?
+  /// Nil under preset `reference`.
+  var standard: StandardMonitor?
 
-  /// - Parameter baselineAccuracy: what accuracy is held against.
-  package init(settings: PerformanceSettings, baselineAccuracy: Double) {
+  /// - Parameters:
+  ///   - baselineAccuracy: what accuracy is held against.
+  ///   - standard: nil for preset `reference`.
+  package init(settings: PerformanceSettings, baselineAccuracy: Double, standard: StandardSettings? = nil) {
     self.settings = settings
+    self.standard = standard.map { StandardMonitor($0) }
     accuracyLimit = Self.accuracyLimit(settings, baselineAccuracy)
     latencyLimit = LimitDetector(.above, settings.latencyLimitMilliseconds)
     accuracies = Ring(capacity: settings.history)
@@ -49,10 +56,21 @@ package struct PerformanceMonitor: Sendable {
     accuracyLimit = Self.accuracyLimit(settings, accuracy)
   }
 
+  /// Holds later measurements against what a baseline event gives.
+  package mutating func take(_ baseline: BaselineUpdate) {
+    if let accuracy = baseline.expectedAccuracy { setBaseline(accuracy: accuracy) }
+    standard?.take(baseline)
+  }
+
+  /// Whether preset `standard` judges.
+  package var isStandard: Bool { standard != nil }
+
   /// Takes a measurement. A metric it lacks keeps its last value and its alert.
   ///
-  /// - Returns: a verdict on each metric it has; nil, and nothing counted, when it has neither.
-  package mutating func observe(_ metrics: Metrics) -> Verdicts? {
+  /// - Parameter time: of the model, to date changes with.
+  /// - Returns: a verdict on each metric it has; nil, and nothing counted, when it has none.
+  package mutating func observe(_ metrics: Metrics, at time: Timestamp) -> Verdicts? {
+    if standard != nil { return observeStandard(metrics, at: time) }
     guard metrics.accuracy != nil || metrics.latencyMilliseconds != nil else { return nil }
     var verdicts = Verdicts()
     total &+= 1
@@ -71,16 +89,60 @@ package struct PerformanceMonitor: Sendable {
     return verdicts
   }
 
-  /// What one measurement came to; nil for a metric that it lacks.
+  /// The same by preset `standard`, whose verdicts are absent while a reference is learned.
+  private mutating func observeStandard(_ metrics: Metrics, at time: Timestamp) -> Verdicts? {
+    let isMetric = standard?.observeMetrics(metrics, at: time) == true
+    let counts = (metrics.detail?.counts?.total ?? 0) > 0
+    guard isMetric || counts || metrics.accuracy != nil || metrics.latencyMilliseconds != nil else {
+      return nil
+    }
+    total &+= 1
+    if let accuracy = metrics.accuracy { accuracies.append(accuracy) }
+    if let latency = metrics.latencyMilliseconds { latencies.append(latency) }
+    let verdicts = Verdicts(
+      accuracy: standard?.observeAccuracy(metrics, at: time),
+      latency: standard?.observeLatency(metrics, at: time))
+    if let verdict = verdicts.accuracy { accuracyBreach = breach(verdict, standard?.accuracyFinding, .high) }
+    if let verdict = verdicts.latency { latencyBreach = breach(verdict, standard?.latency.finding, .medium) }
+    return verdicts
+  }
+
+  private func breach(
+    _ verdict: Verdict, _ finding: (value: Double, threshold: Double, evidence: Evidence)?,
+    _ severity: Severity
+  ) -> Breach? {
+    guard verdict.isDrifted, let finding else { return nil }
+    return Breach(current: finding.value, threshold: finding.threshold, severity: severity)
+  }
+
+  /// What one measurement came to; nil for a metric that it lacks, or that is still being learned.
   package struct Verdicts: Sendable {
     package var accuracy: Verdict?
     package var latency: Verdict?
+  }
 
-    /// For alert policies.
-    package var accuracyFinding: Finding? {
-      accuracy.map { PerformanceMonitor.finding(.accuracy, $0, .high) }
+  /// For alert policies: what came of the last measurement, whose verdict this is.
+  package func finding(_ monitor: MonitorKind, _ verdict: Verdict) -> Finding? {
+    let severity: Severity = monitor == .accuracy ? .high : .medium
+    guard let standard else { return Self.finding(monitor, verdict, severity) }
+    guard let found = monitor == .accuracy ? standard.accuracyFinding : standard.latency.finding else {
+      return nil
     }
-    package var latencyFinding: Finding? { latency.map { PerformanceMonitor.finding(.latency, $0, .medium) } }
+    return Finding(
+      monitor: monitor, isViolated: verdict.isDrifted, severity: severity, value: found.value,
+      threshold: found.threshold, evidence: found.evidence)
+  }
+
+  /// Business metrics that are watched; only preset `standard` has any.
+  package var metricCount: Int { standard?.metrics.count ?? 0 }
+  package func metricName(at index: Int) -> String { standard?.metrics[index].name ?? "" }
+  /// Of the last measurement; nil when it lacks this metric.
+  package func metricVerdict(at index: Int) -> Verdict? { standard?.metrics[index].verdict }
+  package func metricFinding(at index: Int, _ verdict: Verdict) -> Finding? {
+    guard let metric = standard?.metrics[index], let found = metric.watch.finding else { return nil }
+    return Finding(
+      monitor: .metric, isViolated: verdict.isDrifted, severity: .medium, value: found.value,
+      threshold: found.threshold, metric: metric.name, evidence: found.evidence)
   }
 
   private static func breach(_ verdict: Verdict, _ severity: Severity) -> Breach? {
@@ -100,7 +162,11 @@ package struct PerformanceMonitor: Sendable {
     PerformanceAssessment(
       accuracyBreach: accuracyBreach, latencyBreach: latencyBreach, recentAccuracy: accuracies.latest,
       recentLatencyMilliseconds: latencies.latest, totalMeasurements: total,
-      trend: trend(window: settings.window))
+      trend: trend(window: settings.window),
+      metricBreaches: standard?.metrics.compactMap { metric in
+        metric.breach.map { .init(name: metric.name, breach: $0) }
+      } ?? [],
+      watches: standard?.reports ?? [])
   }
 
   /// The mean of the last `window` measurements against that of the `window` before them.

@@ -17,6 +17,8 @@ package struct DyadicSums: Sendable, Equatable {
   package static let perSize = 5
   /// Sizes that a state may have: 2^48 vectors are 9 years at a million a second.
   static let maximumSizes = 48
+  /// And so the splits that a scan goes through.
+  package static let maximumBuckets = maximumSizes * perSize
 
   /// Vectors taken.
   package private(set) var count = 0

@@ -1,43 +1,10 @@
 import CKernels
 
-// Real functions of the C library and of textbooks, for rooms that do not know Foundation.
-
-/// The natural logarithm.
-package func naturalLog(_ x: Double) -> Double { tidemark_log(x) }
-
-/// ln(1 + x), exact near 0.
-package func naturalLog1p(_ x: Double) -> Double { tidemark_log1p(x) }
-
-/// e to the x.
-package func exponential(_ x: Double) -> Double { tidemark_exp(x) }
+// Functions of the C library for rooms that do not know Foundation. Their last digits may differ between processors;
+// what must replay alike uses ``Elementary``.
 
 /// The cosine of an angle in radians.
 package func cosine(_ x: Double) -> Double { tidemark_cos(x) }
-
-/// ln Γ(x), x > 0.
-package func logGamma(_ x: Double) -> Double { tidemark_lgamma(x) }
-
-/// ln(eᵃ + eᵇ) without overflow; −∞ stands for nothing.
-package func logSum(_ a: Double, _ b: Double) -> Double {
-  let (low, high) = a < b ? (a, b) : (b, a)
-  return low == -.infinity ? high : high + naturalLog1p(exponential(low - high))
-}
-
-/// The digamma function ψ, the derivative of ln Γ; x > 0. Error below 1e-12.
-///
-/// Recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.5 and 6.3.18).
-package func digamma(_ x: Double) -> Double {
-  var (x, sum) = (x, 0.0)
-  while x < 10 {
-    sum -= 1 / x
-    x += 1
-  }
-  let inverse = 1 / (x * x)
-  let series =
-    inverse
-    * (1.0 / 12 - inverse * (1.0 / 120 - inverse * (1.0 / 252 - inverse * (1.0 / 240 - inverse / 132))))
-  return sum + naturalLog(x) - 0.5 / x - series
-}
 
 /// Φ(x), the standard normal distribution function.
 package func normalCumulative(_ x: Double) -> Double { 0.5 * tidemark_erfc(-x * 0.5.squareRoot()) }
@@ -51,7 +18,7 @@ package func normalQuantile(_ p: Double) -> Double {
   let tail = 0.02425
   var x: Double
   if p < tail || p > 1 - tail {
-    let q = (-2 * naturalLog(min(p, 1 - p))).squareRoot()
+    let q = (-2 * Elementary.ln(min(p, 1 - p))).squareRoot()
     let above =
       (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838) * q
         - 2.549732539343734) * q + 4.374664141464968) * q + 2.938163982698783)
@@ -71,7 +38,7 @@ package func normalQuantile(_ p: Double) -> Double {
     x = above / below
   }
   let error = normalCumulative(x) - p
-  let step = error * (2 * Double.pi).squareRoot() * exponential(x * x / 2)
+  let step = error * (2 * Double.pi).squareRoot() * Elementary.exp(x * x / 2)
   x -= step / (1 + x * step / 2)
   return x
 }

@@ -224,7 +224,7 @@ package struct RecursiveResiduals: Sendable, Equatable {
   /// The normal that is as unlikely as Student's t of so many degrees of freedom; Wallace 1959, within 2 %.
   private static func normal(_ t: Double, freedom: Double) -> Double {
     let squared =
-      (8 * freedom + 1) / (8 * freedom + 3) * (freedom * naturalLog1p(t * t / freedom)).squareRoot()
+      (8 * freedom + 1) / (8 * freedom + 3) * (freedom * Elementary.ln1p(t * t / freedom)).squareRoot()
     return t < 0 ? -squared : squared
   }
 }

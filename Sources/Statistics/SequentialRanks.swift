@@ -40,7 +40,7 @@ package struct SequentialRanks: Sendable, Equatable {
 
   /// From 0 to `2 * bins + 1`; the middle of bin b is at b + ½.
   private func place(of value: Double) -> Double {
-    let distance = min(naturalLog1p(abs(value) / scale) / Self.width, Double(Self.bins))
+    let distance = min(Elementary.ln1p(abs(value) / scale) / Self.width, Double(Self.bins))
     return Double(Self.bins) + 0.5 + (value < 0 ? -distance : distance)
   }
 

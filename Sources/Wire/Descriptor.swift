@@ -34,6 +34,8 @@ final class Descriptor: Sendable {
       case values
       /// Columns of features.
       case rows
+      /// Milliseconds of single answers.
+      case latencies
       /// A name without meaning for any kind that is known.
       case other
     }
@@ -67,6 +69,8 @@ final class Descriptor: Sendable {
     var count: Int
     var accuracy: Int?
     var latency: Int?
+    /// Nil when nothing but these two stands there.
+    var details: DetailPlaces?
   }
 
   /// - Throws: `malformed` for anything but an object whose known keys have the right types,
@@ -162,7 +166,9 @@ extension Descriptor.Tensor {
     guard let name, let datatype, let shape else {
       throw reader.failure("a tensor without name, datatype or shape")
     }
-    role = name.equals("values") ? .values : name.equals("rows") ? .rows : .other
+    role =
+      name.equals("values")
+      ? .values : name.equals("rows") ? .rows : name.equals("latencies_ms") ? .latencies : .other
     self.datatype = datatype
     (rank, rows, columns) = shape
   }
@@ -201,6 +207,8 @@ extension Descriptor.MetricPlaces {
   fileprivate init(reading reader: inout JSONReader) throws(Remark) {
     count = 0
     var seen = Set<String>()
+    var places = DetailPlaces()
+    var hasDetails = false
     try reader.readArray { (reader) throws(Remark) in
       let name = try reader.readString()
       guard seen.insert(name).inserted else { throw reader.failure("a metric that stands twice") }
@@ -208,10 +216,11 @@ extension Descriptor.MetricPlaces {
       switch name {
       case "accuracy": accuracy = count
       case "latency_ms": latency = count
-      default: break
+      default: if places.note(name, at: count) { hasDetails = true }
       }
       count += 1
     }
+    if hasDetails { details = places }
     guard count > 0 else { throw reader.failure("metrics without names") }
   }
 }

@@ -47,12 +47,15 @@ package struct EventEncoder {
   private static func writeData(_ body: EventBody, to writer: inout JSONWriter) {
     switch body {
     case .metrics(let metrics):
-      if let accuracy = metrics.accuracy { writer.member("accuracy", accuracy) }
-      if let latency = metrics.latencyMilliseconds { writer.member("latency_ms", latency) }
+      if let accuracy = metrics.toldAccuracy { writer.member("accuracy", accuracy) }
+      if let latency = metrics.toldLatency { writer.member("latency_ms", latency) }
+      MetricsParts.write(metrics.detail, to: &writer)
     case .features(let batch): write(batch, to: &writer)
     case .baseline(let update):
       if let accuracy = update.accuracy { writer.member("accuracy", accuracy) }
       if let latency = update.latencyMilliseconds { writer.member("latency_ms", latency) }
+      MetricsParts.write(update.counts, to: &writer)
+      MetricsParts.write(update.latencyQuantiles, to: &writer)
       if let features = update.features { writer.object("features") { write(features, to: &$0) } }
     case .feedback(let feedback): feedback.write(to: &writer)
     case .head, .bye, .tombstone, .refused: break

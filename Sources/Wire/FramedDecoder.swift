@@ -225,10 +225,18 @@ package struct FramedDecoder {
     }
     switch kind {
     case .metrics:
-      guard descriptor.tensors.count == 1, let metrics = try metrics(descriptor, frames) else {
-        throw Remark(.malformed, "want one tensor, named values")
+      guard let metrics = try metrics(descriptor, frames) else {
+        throw Remark(.malformed, "want a tensor named values first")
       }
-      return .metrics(metrics)
+      let latencies = try latencies(descriptor, frames)
+      guard let details = descriptor.metrics?.details ?? (latencies.isEmpty ? nil : DetailPlaces()) else {
+        return .metrics(metrics)
+      }
+      let parts = details.read { Self.value(at: $0, descriptor, frames) }
+      return .metrics(
+        Metrics(
+          accuracy: metrics.accuracy, latencyMilliseconds: metrics.latencyMilliseconds,
+          counts: try parts.counts(), latencies: latencies, named: parts.named))
     case .features:
       guard let batch = try features(descriptor, frames, from: 0) else {
         throw Remark(.malformed, "want tensors named rows")
@@ -278,6 +286,26 @@ package struct FramedDecoder {
     return Metrics(
       accuracy: places.accuracy.map { format.value(at: $0, of: frame) },
       latencyMilliseconds: places.latency.map { format.value(at: $0, of: frame) })
+  }
+
+  /// A number of the first tensor, which is one of metrics.
+  private static func value(at place: Int, _ descriptor: Descriptor, _ frames: Frames) -> Double {
+    guard case .numeric(let format) = descriptor.tensors[0].datatype else { return .nan }
+    return format.value(at: place, of: frames[3])
+  }
+
+  /// Of the second tensor; none without one.
+  private func latencies(_ descriptor: Descriptor, _ frames: Frames) throws(Remark) -> [Double] {
+    guard descriptor.tensors.count > 1 else { return [] }
+    let tensor = descriptor.tensors[1]
+    guard descriptor.tensors.count == 2, tensor.role == .latencies, tensor.rank == 1,
+      case .numeric(let format) = tensor.datatype
+    else { throw Remark(.malformed, "want one tensor named values, and one named latencies_ms or none") }
+    guard tensor.rows <= MetricsDetail.maximumLatencies else {
+      throw Remark(
+        .tooLarge, "\(tensor.rows) latencies_ms, at most \(MetricsDetail.maximumLatencies) are taken")
+    }
+    return (0..<tensor.rows).map { format.value(at: $0, of: frames[4]) }
   }
 
   /// Nil when no tensor is one of rows.
@@ -333,6 +361,9 @@ package struct FramedDecoder {
       }
       update.accuracy = try Self.finite(places.accuracy, format, frames[3], "accuracy")
       update.latencyMilliseconds = try Self.finite(places.latency, format, frames[3], "latency_ms")
+      if let parts = places.details?.read({ Self.value(at: $0, descriptor, frames) }) {
+        (update.counts, update.latencyQuantiles) = (try parts.counts(), try parts.latencyQuantiles())
+      }
     } else if hasValues {
       throw Remark(.malformed, "values without metrics")
     }
@@ -355,6 +386,7 @@ private struct MetricsLayout {
   private let format: Matrix.Format
   private let accuracy: Int?
   private let latency: Int?
+  private let details: DetailPlaces?
   let byteCount: Int
 
   /// Nil unless the descriptor is a right one of metrics.
@@ -364,13 +396,20 @@ private struct MetricsLayout {
       tensor.rows == places.count, case .numeric(let format) = tensor.datatype
     else { return nil }
     (self.format, accuracy, latency) = (format, places.accuracy, places.latency)
+    details = places.details
     byteCount = tensor.elements * format.size
   }
 
-  func read(_ frame: UnsafeRawBufferPointer) -> Metrics {
-    Metrics(
-      accuracy: accuracy.map { format.value(at: $0, of: frame) },
-      latencyMilliseconds: latency.map { format.value(at: $0, of: frame) })
+  /// Nil for counts that cannot be.
+  func read(_ frame: UnsafeRawBufferPointer) -> Metrics? {
+    let accuracy = accuracy.map { format.value(at: $0, of: frame) }
+    let latency = latency.map { format.value(at: $0, of: frame) }
+    guard let details else { return Metrics(accuracy: accuracy, latencyMilliseconds: latency) }
+    let parts = details.read { format.value(at: $0, of: frame) }
+    do throws(Remark) {
+      return Metrics(
+        accuracy: accuracy, latencyMilliseconds: latency, counts: try parts.counts(), named: parts.named)
+    } catch { return nil }
   }
 }
 

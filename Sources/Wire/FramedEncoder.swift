@@ -20,11 +20,17 @@ package struct FramedEncoder {
     var tensors: [[UInt8]] = []
     switch event.body {
     case .metrics(let metrics):
-      let values = [("accuracy", metrics.accuracy), ("latency_ms", metrics.latencyMilliseconds)]
-      writer.object { Self.write(values, nil, to: &$0, &tensors) }
+      let detail = metrics.detail
+      var values = [("accuracy", metrics.toldAccuracy), ("latency_ms", metrics.toldLatency)]
+      values += DetailPlaces.values(detail?.counts, detail?.named ?? [])
+      let latencies = detail?.latencies ?? []
+      // Latencies alone still need the first tensor.
+      if !latencies.isEmpty, values.allSatisfy({ $0.1 == nil }) { values[1].1 = .nan }
+      writer.object { Self.write(values, latencies: latencies, nil, to: &$0, &tensors) }
     case .features(let batch): writer.object { Self.write([], batch, to: &$0, &tensors) }
     case .baseline(let update):
-      let values = [("accuracy", update.accuracy), ("latency_ms", update.latencyMilliseconds)]
+      var values = [("accuracy", update.accuracy), ("latency_ms", update.latencyMilliseconds)]
+      values += DetailPlaces.values(update.counts, []) + DetailPlaces.values(update.latencyQuantiles)
       writer.object { Self.write(values, update.features, to: &$0, &tensors) }
     case .head(let head), .bye(let head):
       writer.object { writer in
@@ -57,8 +63,8 @@ package struct FramedEncoder {
   }
 
   private static func write(
-    _ metrics: [(name: String, value: Double?)], _ batch: FeatureBatch?, to writer: inout JSONWriter,
-    _ tensors: inout [[UInt8]]
+    _ metrics: [(name: String, value: Double?)], latencies: [Double] = [], _ batch: FeatureBatch?,
+    to writer: inout JSONWriter, _ tensors: inout [[UInt8]]
   ) {
     let given = metrics.filter { $0.value != nil }
     if !given.isEmpty { writer.array("metrics", given) { $0.string($1.name) } }
@@ -68,6 +74,10 @@ package struct FramedEncoder {
     if !given.isEmpty {
       list.append(("values", "FP64", [given.count]))
       tensors.append(given.flatMap { withUnsafeBytes(of: $0.value!) { Array($0) } })
+    }
+    if !latencies.isEmpty {
+      list.append(("latencies_ms", "FP64", [latencies.count]))
+      tensors.append(latencies.withUnsafeBytes { Array($0) })
     }
     for block in batch?.blocks ?? [] {
       list.append(("rows", block.format.datatype, [block.rows, block.columns]))

@@ -4,16 +4,17 @@ import Events
 /// Ids of what is published: digests of the parts that make a thing what it is, so that computing
 /// it again after a crash yields the same id.
 package enum Identity {
-  /// - Parameter source: what the alert is about when that is no model; another part of the digest.
+  /// - Parameter subject: the source or the metric that the alert is about, when that is not the model as a
+  ///   whole; another part of the digest.
   static func episode(
-    _ monitor: MonitorKind, about source: SourceName? = nil, ordinal: UInt64, openedAt: Timestamp,
+    _ monitor: MonitorKind, about subject: String? = nil, ordinal: UInt64, openedAt: Timestamp,
     of model: ModelKey
   ) -> String {
     digest(
       "ep-",
       [
         model.name.text, model.version.text, monitor.rawValue, String(ordinal), String(openedAt.nanoseconds),
-      ] + (source.map { [$0.text] } ?? []))
+      ] + (subject.map { [$0] } ?? []))
   }
 
   static func assessment(_ kind: String, of publication: Publication) -> String {

@@ -74,6 +74,13 @@ struct JSONWriter {
     integer(value)
   }
 
+  /// A key of any text.
+  mutating func key(text: String) {
+    string(text)
+    bytes.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
   // MARK: Members
 
   mutating func member(_ key: StaticString, _ text: String?) {

@@ -86,20 +86,25 @@ package struct PlainDecoder {
   private func readMetrics(_ reader: inout JSONReader) throws(Remark) -> Metrics {
     var accuracy: Double?
     var latency: Double?
+    var parts = MetricsParts()
     try reader.readObject { (reader, key) throws(Remark) in
       if key.equals("accuracy") {
         accuracy = try readOptionalNumber(&reader)
       } else if key.equals("latency_ms") {
         latency = try readOptionalNumber(&reader)
-      } else {
+      } else if try !parts.readMetric(key, from: &reader) {
         try reader.skipValue()
       }
     }
-    return Metrics(accuracy: accuracy, latencyMilliseconds: latency)
+    if parts.isEmpty { return Metrics(accuracy: accuracy, latencyMilliseconds: latency) }
+    return Metrics(
+      accuracy: accuracy, latencyMilliseconds: latency, counts: try parts.counts(),
+      latencies: parts.latencies, named: parts.named)
   }
 
   private mutating func readBaseline(_ reader: inout JSONReader) throws(Remark) -> BaselineUpdate {
     var update = BaselineUpdate()
+    var parts = MetricsParts()
     try reader.readObject { (reader, key) throws(Remark) in
       if key.equals("accuracy") {
         update.accuracy = try readFinite(&reader, "accuracy")
@@ -107,10 +112,11 @@ package struct PlainDecoder {
         update.latencyMilliseconds = try readFinite(&reader, "latency_ms")
       } else if key.equals("features") {
         update.features = try reader.readNull() ? nil : readFeatures(&reader)
-      } else {
+      } else if try !parts.readBaseline(key, from: &reader) {
         try reader.skipValue()
       }
     }
+    (update.counts, update.latencyQuantiles) = (try parts.counts(), try parts.latencyQuantiles())
     return update
   }
 

@@ -140,7 +140,7 @@ extension Publication {
 
   fileprivate func episodeID(of transition: AlertTransition) -> String {
     Identity.episode(
-      transition.finding.monitor, about: transition.finding.source, ordinal: transition.episode.ordinal,
+      transition.finding.monitor, about: transition.finding.subject, ordinal: transition.episode.ordinal,
       openedAt: transition.episode.openedAt, of: model)
   }
 }
@@ -285,11 +285,15 @@ extension SourceReport {
 extension PerformanceAssessment {
   fileprivate func write(to writer: inout JSONWriter) {
     writer.member("status", status.rawValue)
-    let breaches = [(MonitorKind.accuracy, accuracyBreach), (.latency, latencyBreach)]
+    var breaches: [(monitor: MonitorKind, metric: String?, breach: Breach?)] = [
+      (.accuracy, nil, accuracyBreach), (.latency, nil, latencyBreach),
+    ]
+    breaches += metricBreaches.map { (.metric, $0.name, $0.breach) }
     writer.array("alerts", breaches) { writer, entry in
-      guard let breach = entry.1 else { return }
+      guard let breach = entry.breach else { return }
       writer.object { writer in
-        writer.member("type", entry.0.alertType)
+        writer.member("type", entry.monitor.alertType)
+        if let metric = entry.metric { writer.member("metric", metric) }
         writer.member("current", breach.current)
         writer.member("threshold", breach.threshold)
         writer.member("severity", breach.severity.rawValue)
@@ -306,6 +310,7 @@ extension PerformanceAssessment {
       writer.member("recent_latency_ms", trend.latencyMeans?.recent)
       writer.member("older_latency_ms", trend.latencyMeans?.older)
     }
+    if !watches.isEmpty { writer.array("monitors", watches) { $1.write(to: &$0) } }
   }
 }
 
@@ -356,6 +361,11 @@ extension RetrainAssessment {
   }
 }
 
+extension Finding {
+  /// The source or metric that it is about; nil for a model as a whole.
+  fileprivate var subject: String? { source?.text ?? metric }
+}
+
 extension AlertTransition {
   fileprivate func write(to writer: inout JSONWriter, of publication: Publication) {
     var key: [UInt8] = []
@@ -363,14 +373,15 @@ extension AlertTransition {
     key.append(UInt8(ascii: "/"))
     TopicSegment.append(publication.model.version.text, to: &key)
     key.append(contentsOf: "/\(finding.monitor.rawValue)".utf8)
-    if let source = finding.source {
+    if let subject = finding.subject {
       key.append(UInt8(ascii: "/"))
-      TopicSegment.append(source.text, to: &key)
+      TopicSegment.append(subject, to: &key)
     }
     writer.member("alert_key", String(decoding: key, as: UTF8.self))
     writer.member("episode_id", publication.episodeID(of: self))
     writer.member("rev", episode.revision)
     writer.member("monitor", finding.monitor.rawValue)
+    if let metric = finding.metric { writer.member("metric", metric) }
     writer.member("type", finding.monitor.alertType)
     writer.member("state", change == .resolved ? "resolved" : "firing")
     writer.member("severity", episode.severity.rawValue)
@@ -384,5 +395,6 @@ extension AlertTransition {
         writer.member("drift_score", feature.score)
       }
     }
+    if let evidence = finding.evidence { writer.object("evidence") { evidence.write(to: &$0) } }
   }
 }

@@ -29,7 +29,8 @@ let package = Package(
     room("Monitoring", ["Events", "Detection", "Statistics"]),
     room("Journal", ["Events", .product(name: "GRDB", package: "GRDB.swift")]),
     .executableTarget(
-      name: "kernel-benchmark", dependencies: ["Statistics", "Monitoring", "Events"], path: "KernelBenchmark",
+      name: "kernel-benchmark", dependencies: ["Statistics", "Detection", "Monitoring", "Events"],
+      path: "KernelBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "CHeap", path: "CHeap"),
     .executableTarget(

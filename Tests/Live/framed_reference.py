@@ -44,6 +44,7 @@ REPORTS = {"acked", "started", "succeeded", "failed", "rejected", "verified", "c
 TOMBSTONE = 8
 DTYPES = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "INT32": "<i4", "BOOL": "u1"}
 COLUMNS, METRICS, HEAD_BYTES, DESCRIPTOR_BYTES = 65_536, 1_024, 4_096, 4 << 20
+LATENCIES = 10_000
 CONTROL_BYTES, FETCH_MESSAGES, FETCH_BYTES, PREFIXES, PREFIX_BYTES = 64 << 10, 512, 4 << 20, 16, 200
 OWNER_BYTES, REASON_BYTES, RETRY_SECONDS = 128, 400, 1e9
 
@@ -340,10 +341,55 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def check_counts(figures: dict[str, float]) -> None:
+    """Both or neither, whole numbers, no more right answers than answers."""
+    given = [figures[name] for name in ("correct", "total") if not math.isnan(figures.get(name, math.nan))]
+    if not given:
+        return
+    if len(given) == 1 or any(not value.is_integer() for value in given):
+        raise Body("counts")
+    if not 0 <= given[0] <= given[1] <= 2**53:
+        raise Body("counts")
+
+
+def check_quantiles(figures: dict[str, float]) -> None:
+    names = [f"latency_quantiles_ms.{key}" for key in ("p50", "p95", "p99", "count")]
+    values = [figures.get(name, math.nan) for name in names]
+    if all(math.isnan(value) for value in values):
+        return
+    p50, p95, p99, count = values
+    if not (0 <= p50 <= p95 <= p99 < math.inf and 1 <= count <= 2**53 and count.is_integer()):
+        raise Body("latency_quantiles_ms")
+
+
+def nested(figures: dict[str, float]) -> Json:
+    """Dotted names as the plain encoding has them."""
+    data: Json = {}
+    for name, value in figures.items():
+        outer, _, inner = name.partition(".")
+        if inner and outer in ("metrics", "latency_quantiles_ms"):
+            data.setdefault(outer, {})[inner] = finite(value)
+        else:
+            data[name] = finite(value)
+    return data
+
+
 def metrics(descriptor: Json, tensors: list[Tensor]) -> tuple[Json, bool]:
-    if len(tensors) != 1:
-        raise Body("one tensor")
-    return {name: finite(value) for name, value in figures(descriptor, tensors[0]).items()}, False
+    if not tensors:
+        raise Body("values")
+    said = figures(descriptor, tensors[0])
+    latencies = tensors[1:]
+    if len(latencies) > 1 or any(
+        each.name != "latencies_ms" or each.is_text or len(each.shape) != 1 for each in latencies
+    ):
+        raise Body("latencies_ms")
+    if any(each.shape[0] > LATENCIES for each in latencies):
+        raise Body("latencies_ms", "too_large")
+    check_counts(said)
+    data = nested(said)
+    for each in latencies:
+        data["latencies_ms"] = [finite(value) for value in each.doubles.tolist()]
+    return data, False
 
 
 def features(descriptor: Json, tensors: list[Tensor]) -> tuple[Json, bool]:
@@ -376,10 +422,12 @@ def baseline(descriptor: Json, tensors: list[Tensor]) -> tuple[Json, bool]:
         raise Body("a baseline of nothing")
     data: Json = {}
     if tensors[0].name == "values":
-        for name, value in figures(descriptor, tensors[0]).items():
-            if name in ("accuracy", "latency_ms") and math.isinf(value):
-                raise Body(name)
-            data[name] = finite(value)
+        said = figures(descriptor, tensors[0])
+        if any(math.isinf(said.get(name, 0)) for name in ("accuracy", "latency_ms")):
+            raise Body("infinite")
+        check_counts(said)
+        check_quantiles(said)
+        data = nested(said)
         tensors = tensors[1:]
         if not tensors:
             return data, False

@@ -75,7 +75,7 @@ def test_the_output_schemas_catch_a_key_too_many_or_too_few() -> None:
     assert len(texts) > 15
     for name, text in texts.items():
         for place, what in mutations(json.loads(text)):
-            if what == "less" and place[-1] in ("modelversion", "traceparent"):
+            if what == "less" and place[-1] in ("modelversion", "traceparent", "evidence", "monitors"):
                 continue
             item = holder = json.loads(text)
             for step in place[:-1] if what == "less" else place:

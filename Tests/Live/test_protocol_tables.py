@@ -60,7 +60,12 @@ def longest(name: str) -> tuple[str, str]:
     return NAMES, rf"struct {name}\b[\s\S]*?" + declared("maximumEncodedBytes")
 
 
+METRICS = "Events/Kinds/Metrics.swift"
+
 LIMITS: dict[str, Place | list[Place]] = {
+    "single latencies of a message": (METRICS, declared("maximumLatencies")),
+    "business metrics of a message": (METRICS, declared("maximumNamed")),
+    "name of a business metric": (METRICS, declared("maximumNameBytes")),
     "frames of a plain message in": ("Wire/MessageDecoder.swift", r"frames\.count == (\d+)"),
     "frames of a framed message": [
         (FRAMED, r"frames\.count >= (\d+)"),

@@ -23,8 +23,11 @@ import Testing
 
 @Suite struct PerformanceMonitorTests {
   private func observe(_ monitor: inout PerformanceMonitor, _ metrics: Metrics) -> [Finding] {
-    let verdicts = monitor.observe(metrics)
-    return [verdicts?.accuracyFinding, verdicts?.latencyFinding].compactMap(\.self)
+    let verdicts = monitor.observe(metrics, at: Timestamp(nanoseconds: 0))
+    return [
+      verdicts?.accuracy.flatMap { monitor.finding(.accuracy, $0) },
+      verdicts?.latency.flatMap { monitor.finding(.latency, $0) },
+    ].compactMap(\.self)
   }
 
   @Test func absentMetricKeepsItsValueAndAlert() {
@@ -40,7 +43,8 @@ import Testing
 
   @Test func eventWithNeitherIsNoMeasurement() {
     var monitor = PerformanceMonitor(settings: PerformanceSettings(), baselineAccuracy: 1)
-    #expect(monitor.observe(Metrics(accuracy: .nan, latencyMilliseconds: .infinity)) == nil)
+    let nothing = Metrics(accuracy: .nan, latencyMilliseconds: .infinity)
+    #expect(monitor.observe(nothing, at: Timestamp(nanoseconds: 0)) == nil)
     #expect(monitor.assessment.status == .noData)
   }
 

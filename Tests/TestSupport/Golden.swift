@@ -15,6 +15,11 @@ package enum Golden {
     }
   }
 
+  /// One file of answers under `Tests/Golden`.
+  package static func answers(_ file: String) throws -> JSON {
+    try JSON(bytes: Array(Data(contentsOf: folder.appendingPathComponent(file))))
+  }
+
   /// The cases of one part of `reference.json`: `monitor`, `drift`, `trigger` or `together`.
   package static func reference(_ part: String) throws -> [JSON] {
     let data = try Data(contentsOf: folder.appendingPathComponent("reference.json"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from message import Case, Tensor, columns, compact, event, framed, header, judged, refused, tombstone
+from message import Case, Tensor, columns, compact, event, framed, header, judged, nested, refused, tombstone
 
 NAN, INF = math.nan, math.inf
 
@@ -236,7 +236,7 @@ def base(
     frames, meaning = framed("baseline", described, list(tensors), **{"seq": 1, "prev": 0, "flags": 4, **more})
     data: dict[str, Any] = {}
     if names is not None:
-        data |= {key: judged(tensors[0].datatype, value) for key, value in zip(names, tensors[0].values)}
+        data |= nested({key: judged(tensors[0].datatype, value) for key, value in zip(names, tensors[0].values)})
     batch = [each for each in tensors if each.name == "rows"]
     if batch:
         data["features"] = columns(batch, features)
@@ -248,6 +248,9 @@ def base(
 
 def values(datatype: str, *numbers: Any) -> Tensor:
     return Tensor("values", datatype, [len(numbers)], list(numbers))
+
+
+QUANTILES = [f"latency_quantiles_ms.{key}" for key in ("p50", "p95", "p99", "count")]
 
 
 def baselines() -> list[Case]:
@@ -300,6 +303,13 @@ def baselines() -> list[Case]:
             rows("BYTES", [2], "Oslo", "Rome"),
             rows("FP64", [2], 40.0, 60.0),
         ),
+        base(
+            "counts_and_quantiles",
+            "The cases that the accuracy is from, and quantiles of 20,000 latencies.",
+            ["correct", "total", *QUANTILES],
+            None,
+            values("FP64", 9500.0, 10000.0, 100.0, 180.0, 240.5, 20000.0),
+        ),
     ]
     frames, meaning = tombstone("baseline", seq=6, prev=1)
     found.append(
@@ -319,6 +329,24 @@ def bad_baselines() -> list[Case]:
     return [
         no("infinite", "A baseline that is not finite.", {"metrics": ["accuracy"], "tensors": [figure]}, infinite),
         no("without_tensor", "A baseline of nothing.", {"tensors": []}),
+        no(
+            "more_correct_than_total",
+            "More right answers than answers.",
+            {"metrics": ["correct", "total"], "tensors": [tensor([2], name="values")]},
+            values("FP64", 101.0, 100.0).encoded(),
+        ),
+        no(
+            "quantiles_disordered",
+            "A p95 above the p99.",
+            {"metrics": QUANTILES, "tensors": [tensor([4], name="values")]},
+            values("FP64", 100.0, 250.0, 240.0, 20000.0).encoded(),
+        ),
+        no(
+            "quantiles_incomplete",
+            "Quantiles without their count.",
+            {"metrics": QUANTILES[:3], "tensors": [tensor([3], name="values")]},
+            values("FP64", 100.0, 180.0, 240.0).encoded(),
+        ),
         no(
             "values_after_rows", "`values` comes first.", {"metrics": ["accuracy"], "tensors": [pair, figure]}, two, one
         ),

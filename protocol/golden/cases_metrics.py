@@ -17,6 +17,7 @@ from message import (
     framed,
     header,
     judged,
+    nested,
     refused,
     tombstone,
 )
@@ -28,10 +29,22 @@ def values(datatype: str, *numbers: Any, shape: list[int] | None = None) -> Tens
     return Tensor("values", datatype, shape if shape is not None else [len(numbers)], list(numbers))
 
 
-def good(name: str, about: str, names: list[str], tensor: Tensor, *, decode_only: bool = False, **more: Any) -> Case:
-    frames, meaning = framed("metrics", {"metrics": names}, [tensor], **more)
+def good(
+    name: str,
+    about: str,
+    names: list[str],
+    tensor: Tensor,
+    *,
+    latencies: Tensor | None = None,
+    decode_only: bool = False,
+    **more: Any,
+) -> Case:
+    tensors = [tensor] if latencies is None else [tensor, latencies]
+    frames, meaning = framed("metrics", {"metrics": names}, tensors, **more)
     who = {key: more[key] for key in ("model", "version", "source") if key in more}
-    data = {key: judged(tensor.datatype, value) for key, value in zip(names, tensor.values)}
+    data = nested({key: judged(tensor.datatype, value) for key, value in zip(names, tensor.values)})
+    if latencies is not None:
+        data["latencies_ms"] = [judged(latencies.datatype, value) for value in latencies.values]
     return Case(
         f"metrics.{name}",
         "metrics",
@@ -57,7 +70,7 @@ def tensor(shape: Any, datatype: Any = "FP64", name: Any = "values") -> dict[str
 
 
 def cases() -> list[Case]:
-    return [*taken(), *descriptors(), *shapes(), *bodies()]
+    return [*taken(), *detailed(), *descriptors(), *shapes(), *bodies(), *bad_details()]
 
 
 def taken() -> list[Case]:
@@ -168,6 +181,41 @@ def taken() -> list[Case]:
     return found
 
 
+def detailed() -> list[Case]:
+    counts = ["correct", "total"]
+    return [
+        good("counts", "Right answers of checked ones: accuracy is 0.91.", counts, values("INT64", 91, 100)),
+        good(
+            "counts_and_accuracy",
+            "An accuracy that is told stands as it is told; evidence is by the counts.",
+            ["accuracy", *counts],
+            values("FP64", 0.9, 91.0, 100.0),
+        ),
+        good("no_cases", "Counts of nothing: accuracy was not measured.", counts, values("INT32", 0, 0)),
+        good("counts_not_given", "NaN: no counts.", counts, values("FP64", math.nan, math.nan)),
+        good(
+            "named",
+            "Business metrics by name, one of them not measured.",
+            ["accuracy", "metrics.revenue", "metrics.refund rate"],
+            values("FP64", 0.91, 1234.5, math.nan),
+        ),
+        good(
+            "latencies",
+            "Single latencies, one of them missing; `latency_ms` is not told and so their mean, 120.",
+            ["accuracy"],
+            values("FP64", 0.91),
+            latencies=Tensor("latencies_ms", "FP32", [4], [100.0, 140.0, math.nan, 120.0]),
+        ),
+        good(
+            "everything",
+            "All that an event of metrics may say.",
+            [*BOTH, *counts, "metrics.revenue"],
+            values("FP64", 0.91, 118.5, 91.0, 100.0, 1234.5),
+            latencies=Tensor("latencies_ms", "FP64", [3], [100.0, 120.0, 135.5]),
+        ),
+    ]
+
+
 TWO = bytes.fromhex("000000000000e83f0000000000606f40")  # 0.75, 251.0
 GOOD = described(BOTH, tensor([2]))
 
@@ -233,4 +281,43 @@ def bodies() -> list[Case]:
         bad("fewer_names", "Fewer names than values.", described(["accuracy"], tensor([2])), TWO),
         bad("name_twice", "A name twice.", described(["accuracy", "accuracy"], tensor([2])), TWO),
         bad("name_no_text", "A name that is no text.", described(["accuracy", 2], tensor([2])), TWO),
+    ]
+
+
+def bad_details() -> list[Case]:
+    counts, pair = ["correct", "total"], described(["correct", "total"], tensor([2]))
+    half = described(["accuracy"], tensor([1]))
+
+    def two(*numbers: float) -> bytes:
+        return values("FP64", *numbers).encoded()
+
+    def with_latencies(shape: list[int], datatype: str = "FP64") -> Any:
+        return {**half, "tensors": [*half["tensors"], tensor(shape, datatype, "latencies_ms")]}
+
+    one = TWO[:8]
+    return [
+        bad("more_correct_than_total", "More right answers than answers.", pair, two(101.0, 100.0)),
+        bad("correct_without_total", "One count without the other.", described(counts[:1], tensor([1])), two(91.0)),
+        bad("total_not_given", "The other count is NaN.", pair, two(91.0, math.nan)),
+        bad("count_fraction", "A count that is no whole number.", pair, two(90.5, 100.0)),
+        bad("count_negative", "A negative count.", pair, two(-1.0, 100.0)),
+        bad("count_infinite", "An infinite count.", pair, two(91.0, math.inf)),
+        bad("count_too_large", "A count beyond 2^53.", pair, two(0.0, 2.0**54)),
+        bad("latencies_rank_2", "Latencies have rank 1.", with_latencies([1, 1]), one, one),
+        bad("latencies_text", "Latencies are no text.", with_latencies([1], "BYTES"), one, b"\x01\0\0\0\x31"),
+        bad(
+            "latencies_first",
+            "`values` comes first.",
+            {"metrics": ["accuracy"], "tensors": [tensor([1], name="latencies_ms"), tensor([1])]},
+            one,
+            one,
+        ),
+        bad(
+            "latencies_twice",
+            "Latencies twice.",
+            {**half, "tensors": [*with_latencies([1])["tensors"], tensor([1], name="latencies_ms")]},
+            one,
+            one,
+            one,
+        ),
     ]

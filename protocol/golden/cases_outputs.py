@@ -62,6 +62,14 @@ def cases() -> list[Case]:
         out("resolved", "The end of the episode.", recorded("alert.resolved", "-9"), seq=8, prev=7),
         out("no_version", "Model `team/churn` has no version.", recorded("alert.opened", "2026-03-12"), seq=10, prev=0),
         out("duplicate_source", "Two processes send as one source.", duplicate_source(), seq=11, prev=0),
+        out(
+            "evidence",
+            "By preset `standard`: five points more errors in batches of 100, found in the eighth.",
+            recorded("alert.opened", "metrics.28"),
+            seq=13,
+            prev=0,
+        ),
+        out("metric", "A business metric, by its name.", recorded("alert.opened", "metrics.54"), seq=14, prev=13),
         out("issued", "A decision to retrain.", recorded("decision.retrain.issued", "-7"), seq=5, prev=0),
         out(
             "timer",
@@ -71,6 +79,13 @@ def cases() -> list[Case]:
             prev=5,
         ),
         out("performance", "After a metrics event.", recorded("assessment.performance", "-4"), seq=4, prev=3),
+        out(
+            "standard",
+            "By preset `standard`, with what each monitor is at.",
+            recorded("assessment.performance", "metrics.28"),
+            seq=13,
+            prev=10,
+        ),
         out("drift", "After a batch of features.", recorded("assessment.drift", "-5"), seq=5, prev=4),
         out("retrain", "Whether to retrain.", recorded("assessment.retrain", "-7"), seq=10, prev=9),
         out("sources", "The account of two sources.", status(), seq=12, prev=2),

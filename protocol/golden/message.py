@@ -172,6 +172,18 @@ def judged(datatype: str, value: Any) -> Json:
     return float(value) if math.isfinite(value) else None
 
 
+def nested(figures: dict[str, Json]) -> dict[str, Json]:
+    """Figures of a plain event: a dotted name that is known stands in an object."""
+    data: dict[str, Json] = {}
+    for name, value in figures.items():
+        outer, _, inner = name.partition(".")
+        if inner and outer in ("metrics", "latency_quantiles_ms"):
+            data.setdefault(outer, {})[inner] = value
+        else:
+            data[name] = value
+    return data
+
+
 @dataclass
 class Tensor:
     name: str

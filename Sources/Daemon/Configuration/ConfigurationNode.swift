@@ -70,6 +70,18 @@ struct ConfigurationNode {
     }
   }
 
+  /// The members of a mapping with keys of anybody's choice, in order.
+  func entries(want: String) -> [(key: String, value: ConfigurationNode)]? {
+    guard let mapping = node.mapping else {
+      note("\(found) is no mapping, want \(want)")
+      return nil
+    }
+    return mapping.map { keyNode, value in
+      let name = keyNode.scalar?.string ?? "?"
+      return (name, child(value, name))
+    }
+  }
+
   var isMapping: Bool { node.mapping != nil }
 
   // MARK: Scalars

@@ -53,10 +53,11 @@ struct ConfigurationParser {
 
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
-      "name", "preset", "state", "journal", "sockets", "models", "defaults", "unknown_models", "limits",
+      "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
+      "unknown_models", "limits",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
-    _ = members["preset"]?.choice(Preset.self)
+    readPreset(members, into: &configuration.engine.defaults)
     readJournal(members, into: &configuration)
     if let sockets = members["sockets"] {
       readSockets(sockets, into: &configuration.sockets, hasState: members["state"] != nil)
@@ -71,8 +72,6 @@ struct ConfigurationParser {
     }
     if let models = members["models"] { readModels(models, into: &configuration) }
   }
-
-  private enum Preset: String, CaseIterable { case reference }
 
   private func readName(_ node: ConfigurationNode, into configuration: inout Configuration) {
     let want = "1 to \(Configuration.maximumNameBytes) bytes"
@@ -140,7 +139,10 @@ struct ConfigurationParser {
     if let message = members["message_bytes"]?.integer(bytes) { configuration.wire.messageBytes = message }
   }
 
-  private static let modelParts = ["baseline", "performance", "drift", "retrain", "no_data_after"]
+  private static let modelParts = [
+    "preset", "batches_per_false_alarm", "baseline", "performance", "metrics", "drift", "retrain",
+    "no_data_after",
+  ]
 
   /// What may stand once; an absent version counts as one.
   private struct Entry: Hashable {
@@ -186,8 +188,10 @@ struct ConfigurationParser {
   // MARK: One model
 
   private func readModel(_ members: [String: ConfigurationNode], into settings: inout ModelSettings) {
+    readPreset(members, into: &settings)
     if let baseline = members["baseline"] { readBaseline(baseline, into: &settings) }
-    if let performance = members["performance"] { readPerformance(performance, into: &settings.performance) }
+    if let performance = members["performance"] { readPerformance(performance, into: &settings) }
+    if let metrics = members["metrics"] { readMetrics(metrics, into: &settings) }
     if let drift = members["drift"] { readDrift(drift, into: &settings.drift) }
     if let retrain = members["retrain"] { readRetrain(retrain, into: &settings.retrain) }
     if let silence = members["no_data_after"]?.duration() {
@@ -196,10 +200,13 @@ struct ConfigurationParser {
   }
 
   private func readBaseline(_ node: ConfigurationNode, into settings: inout ModelSettings) {
-    let members = node.members(["accuracy", "latency_ms", "features"])
+    let members = node.members(
+      ["accuracy", "latency_ms", "correct", "total", "latency_quantiles_ms", "features"])
     let want = "a number from 0"
+    readReference(node, members, into: &settings)
     if let accuracy = members["accuracy"]?.number(0...Double.greatestFiniteMagnitude, want: want) {
       settings.baselineAccuracy = accuracy
+      settings.standard.accuracy = accuracy
     }
     _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
     if let features = members["features"] {
@@ -208,8 +215,17 @@ struct ConfigurationParser {
     }
   }
 
-  private func readPerformance(_ node: ConfigurationNode, into settings: inout PerformanceSettings) {
-    let members = node.members(["accuracy_ratio", "latency_ms", "window", "history"])
+  private func readPerformance(_ node: ConfigurationNode, into model: inout ModelSettings) {
+    let members = node.members(["accuracy_ratio", "latency_ms", "minimum_drop", "window", "history"])
+    if let drop = members["minimum_drop"]?.number(0...1, want: "a share from 0 to 1") {
+      model.standard.minimumDrop = drop
+    }
+    readPerformance(members, into: &model.performance)
+  }
+
+  private func readPerformance(
+    _ members: [String: ConfigurationNode], into settings: inout PerformanceSettings
+  ) {
     if let ratio = members["accuracy_ratio"]?.number(0...1, want: "a share from 0 to 1") {
       settings.accuracyRatio = ratio
     }

@@ -46,7 +46,7 @@ package struct MMDDetector: Detector {
   /// - Parameter columns: at least 1.
   package init(columns: Int, rowsPerFalseAlarm: Double = 1e5) {
     self.columns = columns
-    logRunLength = naturalLog(rowsPerFalseAlarm)
+    logRunLength = Elementary.ln(rowsPerFalseAlarm)
     // Always the same features, so that a stream gives the same answer each time.
     var random = SplitMix(seed: 0x7469_6465)
     var frequencies = [Double](repeating: 0, count: Self.features * columns)
@@ -77,7 +77,7 @@ package struct MMDDetector: Detector {
 
   /// What the evidence must exceed after `n` rows.
   package func threshold(after n: Int) -> Double {
-    logRunLength + 1.5 * naturalLog(naturalLog(Double(max(n, 16)))) + Self.margin
+    logRunLength + 1.5 * Elementary.ln(Elementary.ln(Double(max(n, 16)))) + Self.margin
   }
 
   /// Rows taken.
@@ -134,7 +134,7 @@ package struct MMDDetector: Detector {
     let degrees = trace * trace / traceOfSquare
     let x = distance * trace / traceOfSquare
     guard x > degrees else { return 0 }
-    return (x - degrees - degrees * naturalLog(x / degrees)) / 2
+    return (x - degrees - degrees * Elementary.ln(x / degrees)) / 2
   }
 
   /// tr Σ and tr Σ² of the rows so far, by their products with one another, and the sum of the

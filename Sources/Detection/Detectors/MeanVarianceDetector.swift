@@ -27,7 +27,7 @@ package struct MeanVarianceDetector: Detector {
 
   /// - Parameter minimumSegment: at least 3 values, of which a variance can be told.
   package init(observationsPerFalseAlarm: Double = 1e5, minimumSegment: Int = 20) {
-    logRunLength = naturalLog(observationsPerFalseAlarm)
+    logRunLength = Elementary.ln(observationsPerFalseAlarm)
     self.minimumSegment = max(3, minimumSegment)
   }
 
@@ -36,7 +36,7 @@ package struct MeanVarianceDetector: Detector {
 
   /// What the evidence must exceed after `n` observations.
   package func threshold(after n: Int) -> Double {
-    logRunLength + 1.5 * naturalLog(naturalLog(Double(max(n, 16)))) + Self.margin
+    logRunLength + 1.5 * Elementary.ln(Elementary.ln(Double(max(n, 16)))) + Self.margin
   }
 
   /// - Parameter observation: standardised; one that is not finite is passed over.
@@ -57,29 +57,43 @@ package struct MeanVarianceDetector: Detector {
       return Verdict(isDrifted: false, score: 0, threshold: threshold, count: n)
     }
     let total = sums.total
-    var effect = 0.0
-    let whole = Self.deviance(total[0], total[1], Double(n))
+    let whole = Double(n) * Exactly.log(Self.variance(total[0], total[1], Double(n)))
     let correction = Self.correction(Double(n))
-    var best = 0.0
-    var length = 0
-    var sum = 0.0
-    sums.scan { later, part in
-      guard later >= minimumSegment else { return true }
-      guard n - later >= minimumSegment else { return false }
-      let (n1, n2) = (Double(n - later), Double(later))
-      let evidence =
-        (whole - Self.deviance(total[0] - part[0], total[1] - part[1], n1)
-          - Self.deviance(part[0], part[1], n2)) / 2
-      let scale = correction - Self.correction(n1) - Self.correction(n2)
-      let corrected = evidence / max(scale, 1)
-      if corrected > best {
-        let difference = Self.difference(total, part, n1, n2)
+    var (best, length, effect, sum) = (0.0, 0, 0.0, 0.0)
+    var splits = 0
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * DyadicSums.maximumBuckets) { spreads in
+      // Of both parts of every split, and their logarithms all at once.
+      sums.scan { later, part in
+        guard later >= minimumSegment else { return true }
+        guard n - later >= minimumSegment else { return false }
+        let (n1, n2) = (Double(n - later), Double(later))
+        spreads.initializeElement(
+          at: 2 * splits, to: Self.variance(total[0] - part[0], total[1] - part[1], n1))
+        spreads.initializeElement(at: 2 * splits + 1, to: Self.variance(part[0], part[1], n2))
+        splits += 1
+        return true
+      }
+      let logs = UnsafeMutableBufferPointer(rebasing: spreads[..<(2 * splits)])
+      Exactly.log(logs)
+      var split = 0
+      sums.scan { later, part in
+        guard later >= minimumSegment else { return true }
+        guard split < splits else { return false }
+        let (n1, n2) = (Double(n - later), Double(later))
+        let (before, after) = (logs[2 * split], logs[2 * split + 1])
+        split += 1
+        let evidence = (whole - n1 * before - n2 * after) / 2
+        let scale = correction - Self.correction(n1) - Self.correction(n2)
+        let corrected = evidence / max(scale, 1)
+        guard corrected > best else { return true }
+        // The larger of the distance between the means and of that between the deviations' logarithms.
+        let shift = abs(part[0] / n2 - (total[0] - part[0]) / n1)
+        let difference = max(shift, abs(after - before) / 2)
         // A split that matters goes before one that does not, however sure.
         guard difference >= Self.relevantEffect || effect < Self.relevantEffect else { return true }
-        (best, length, effect) = (corrected, later, difference)
-        sum = part[0]
+        (best, length, effect, sum) = (corrected, later, difference, part[0])
+        return true
       }
-      return true
     }
     if length > 0 {
       let (n1, n2) = (Double(n - length), Double(length))
@@ -92,27 +106,20 @@ package struct MeanVarianceDetector: Detector {
       effect: gate, change: length > 0 ? ChangePoint(index: n - length, kind: .abrupt) : nil)
   }
 
-  /// The larger of the distance between the means and of that between the deviations' logarithms.
-  private static func difference(
-    _ total: [Double], _ part: UnsafeBufferPointer<Double>, _ n1: Double, _ n2: Double
-  ) -> Double {
-    let (after, before) = (part[0] / n2, (total[0] - part[0]) / n1)
-    let spread = max(part[1] / n2 - after * after, 1e-12)
-    let spreadBefore = max((total[1] - part[1]) / n1 - before * before, 1e-12)
-    return max(abs(after - before), abs(naturalLog(spread / spreadBefore)) / 2)
-  }
-
-  /// n·ln σ̂².
-  private static func deviance(_ sum: Double, _ squares: Double, _ n: Double) -> Double {
-    n * naturalLog(max(squares / n - (sum / n) * (sum / n), 1e-12))
+  private static func variance(_ sum: Double, _ squares: Double, _ n: Double) -> Double {
+    max(squares / n - (sum / n) * (sum / n), 1e-12)
   }
 
   /// Half of −E[n·ln σ̂²] of n standard normals, to the second order: 2·evidence of a split has mean
   /// 2·(correction(n) − correction(n₁) − correction(n₂)) with no change, and 2 for large parts.
   private static func correction(_ n: Double) -> Double {
     // E ln(χ²ₙ₋₁/n) = ψ((n − 1)/2) + ln(2/n), ψ(x) = ln x − 1/(2x) − 1/(12x²) + ….
-    let x = (n - 1) / 2
-    return n / 2 * (naturalLog1p(-1 / n) - 1 / (2 * x) - 1 / (12 * x * x))
+    let (x, inverse) = ((n - 1) / 2, 1 / n)
+    // ln(1 − 1/n), within 1e-9 from n = 20 on.
+    let log =
+      -inverse
+      * (1 + inverse * (1 / 2 + inverse * (1 / 3 + inverse * (1 / 4 + inverse * (1 / 5 + inverse / 6)))))
+    return n / 2 * (log - 1 / (2 * x) - 1 / (12 * x * x))
   }
 
   package var state: [Double] { [previous] + sums.state }

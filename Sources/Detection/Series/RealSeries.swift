@@ -62,7 +62,7 @@ package struct RealSeries: SeriesDetector {
   }
 
   private static func threshold(_ rowsPerFalseAlarm: Double, after n: Int) -> Double {
-    naturalLog(rowsPerFalseAlarm) + 1.5 * naturalLog(naturalLog(Double(n))) + ShortStretch.margin
+    Elementary.ln(rowsPerFalseAlarm) + 1.5 * Elementary.ln(Elementary.ln(Double(n))) + ShortStretch.margin
   }
 
   private var isShortDrifted: Bool { shortFinding.map { $0.0.evidence > $0.threshold } ?? false }

@@ -105,7 +105,7 @@ package struct ShortStretch: Sendable {
       }
     }
     let freedom = Double(count - size - 1)
-    best.evidence = -freedom / 2 * naturalLog1p(-min(least / rest, 1 - 1e-12))
+    best.evidence = -freedom / 2 * Elementary.ln1p(-min(least / rest, 1 - 1e-12))
     return best
   }
 

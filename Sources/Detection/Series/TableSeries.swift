@@ -111,7 +111,7 @@ enum Contributions {
     var result = columns.indices.map { column in
       max(
         abs(first[column].mean - second[column].mean) / error,
-        abs(naturalLog(second[column].deviation / first[column].deviation)) / error * 2.0.squareRoot())
+        abs(Elementary.ln(second[column].deviation / first[column].deviation)) / error * 2.0.squareRoot())
     }
     guard columns.count <= widest else { return result }
     for a in columns.indices {
@@ -141,6 +141,6 @@ enum Contributions {
     var sum = 0.0
     for (a, b) in zip(x, y) { sum += (a - ofX.mean) * (b - ofY.mean) }
     let correlation = max(-0.999, min(0.999, sum / Double(x.count) / (ofX.deviation * ofY.deviation)))
-    return 0.5 * naturalLog((1 + correlation) / (1 - correlation))
+    return 0.5 * Elementary.ln((1 + correlation) / (1 - correlation))
   }
 }

@@ -7,6 +7,7 @@ import Statistics
 ///     kernel-benchmark rule     a value of batches of 1000 × 1000 and 1000 × 5000, FP64 and FP32
 ///     kernel-benchmark checks   one drift check of 10 to 1000 features and 100 to 10,000 rows of FP64
 ///     kernel-benchmark summaries   a value taken by each of the mergeable summaries
+///     kernel-benchmark bins     the detector of bins on batches of 1000 × 5000, FP64 and FP32
 @main struct KernelBenchmark {
   static let repetitions = 31
 
@@ -25,13 +26,17 @@ import Statistics
         }
       }
     case ["summaries"]: Summaries.time()
+    case ["bins"]:
+      for format in [NumberFormat.float64, .float32] {
+        BinsBenchmark(rows: 1_000, columns: 5_000, format: format).time()
+      }
     default: throw Misuse()
     }
   }
 }
 
 struct Misuse: Error, CustomStringConvertible {
-  var description: String { "usage: kernel-benchmark rule|checks|summaries" }
+  var description: String { "usage: kernel-benchmark rule|checks|summaries|bins" }
 }
 
 /// The size of a batch and how its values are stored.

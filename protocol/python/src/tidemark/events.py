@@ -47,7 +47,7 @@ class Alert(Event):
     """One change of one alert. `change` is `opened`, `updated` or `resolved`; `problem` is the `type` in its data.
 
     Apply it only when `rev` is above what you know of `episode_id`. `top_k` are names and scores of drifted features,
-    largest first; `value` is the accuracy, the milliseconds or the largest score.
+    largest first; `value` is the accuracy, the milliseconds or the largest score. Preset `standard` adds `evidence`.
     """
 
     change: str
@@ -66,6 +66,18 @@ class Alert(Event):
     @property
     def opened_at(self) -> dt.datetime:
         return to_datetime(self.opened_at_ns)
+
+    @property
+    def metric(self) -> Optional[str]:
+        """The name of the business metric that it is about, on monitor `metric`."""
+        found = self.data.get("metric")
+        return found if isinstance(found, str) else None
+
+    @property
+    def evidence(self) -> Optional[Mapping[str, Any]]:
+        """What stands behind it under preset `standard`: e-value, cases, effect, change point."""
+        found = self.data.get("evidence")
+        return found if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ MAX_TOPICS = 65_536
 MAX_BASELINES = 1_024
 BASELINES_BYTES = 64 * 1024 * 1024
 
+#: The figures of a baseline that replace each other.
+ACCURACY = ("accuracy", "correct", "total")
+
 BaselineKey = tuple[str, Optional[str]]
 
 
@@ -43,6 +46,9 @@ class Baseline:
         if older is None:
             return self
         values = {**dict(older.values), **dict(self.values)}
+        # An accuracy and the cases that it is from are one part.
+        if any(name in ACCURACY for name, _ in self.values):
+            values = {name: value for name, value in values.items() if name not in ACCURACY or name in dict(self.values)}
         return replace(self, values=tuple(values.items()), table=self.table or older.table)
 
 

@@ -164,9 +164,16 @@ class Publisher:
         time: Optional[Time] = None,
         accuracy: Optional[SupportsFloat] = None,
         latency_ms: Optional[SupportsFloat] = None,
+        correct: Optional[int] = None,
+        total: Optional[int] = None,
+        latencies_ms: Optional[Iterable[Optional[SupportsFloat]]] = None,
+        metrics: Optional[Mapping[str, Optional[SupportsFloat]]] = None,
         **others: Optional[SupportsFloat],
     ) -> bool:
         """Publishes one measurement: `accuracy`, `latency_ms` (milliseconds), and any other metric by its name.
+
+        `correct` of `total` answers were right, of those that were checked; `latencies_ms` are single latencies, at
+        most 10,000; `metrics` are business metrics by name. Preset `standard` judges by these.
 
         Names can also come as a mapping, `values`. An `accuracy` or `latency_ms` of None is left out; None elsewhere,
         and NaN, say "not measured". `time` is when it was measured: a datetime with a zone, float seconds or int
@@ -179,15 +186,26 @@ class Publisher:
             measured["accuracy"] = accuracy
         if latency_ms is not None:
             measured["latency_ms"] = latency_ms
-        for more in (values or {}, others):
+        measured.update(_counts(correct, total))
+        named = {f"metrics.{name}": value for name, value in (metrics or {}).items()}
+        latencies = [] if latencies_ms is None else [number("latencies_ms", value) for value in latencies_ms]
+        if len(latencies) > wire.MAX_LATENCIES:
+            raise ValueError(f"{len(latencies)} latencies_ms; at most {wire.MAX_LATENCIES}")
+        for more in (values or {}, named, others):
             for name, value in more.items():
                 if name in measured:
                     raise ValueError(f"{name} is given twice")
                 measured[name] = value
+        if latencies and not measured:
+            # Latencies alone still need the first tensor.
+            measured["latency_ms"] = None
         if not 1 <= len(measured) <= wire.MAX_METRICS:
             raise ValueError(f"{len(measured)} metrics; 1 to {wire.MAX_METRICS}")
         packed = b"".join(_DOUBLE.pack(number(name, value)) for name, value in measured.items())
-        tensors = (wire.Tensor("values", "FP64", (len(measured),), packed),)
+        tensors: tuple[wire.Tensor, ...] = (wire.Tensor("values", "FP64", (len(measured),), packed),)
+        if latencies:
+            packed = b"".join(map(_DOUBLE.pack, latencies))
+            tensors = (*tensors, wire.Tensor(wire.LATENCIES, "FP64", (len(latencies),), packed))
         descriptor = self._descriptor(tensors, tuple(measured), None)
         topic = self._topic("metrics", model, version)
         return self._publish(Outgoing(wire.Kind.METRICS, topic, descriptor, _time(time), tensors))
@@ -227,6 +245,9 @@ class Publisher:
         *,
         accuracy: Optional[SupportsFloat] = None,
         latency_ms: Optional[SupportsFloat] = None,
+        correct: Optional[int] = None,
+        total: Optional[int] = None,
+        latency_quantiles_ms: Optional[Mapping[str, SupportsFloat]] = None,
         features: Any = None,
         names: Optional[Iterable[str]] = None,
         version: Optional[str] = None,
@@ -234,6 +255,8 @@ class Publisher:
     ) -> bool:
         """Publishes what the model is held against: its accuracy and latency, and inputs it was made for.
 
+        `correct` of `total` are the cases that the accuracy is from; `latency_quantiles_ms` has `p50`, `p95`, `p99`
+        and `count`, of how many answers they are. Preset `standard` holds the model against these.
         `features` is as `rows` in `features()`. Parts that are left out, or NaN, stay as they were. A baseline
         that was dropped for want of room is sent when there is room, under a new number. One without a `time` bears
         the time at which it is sent, also when it is sent again. Returns whether the message was sent or queued.
@@ -244,10 +267,12 @@ class Publisher:
             if value is not None
         ]
         values = [(name, value) for name, value in values if value == value]
+        values += [(name, float(count)) for name, count in _counts(correct, total).items()]
+        values += _quantiles(latency_quantiles_ms)
         # One tensor less than there may be: there must be room for values, also for those of an earlier call.
         batch = None if features is None else table(features, names, most=wire.MAX_TENSORS - 1)
         if batch is None and not values:
-            raise ValueError("a baseline without accuracy, latency_ms or features")
+            raise ValueError("a baseline without accuracy, latency_ms, counts, quantiles or features")
         if batch is not None:
             self._check_size(batch)
         made = Baseline(model, version, tuple(values), batch, None if time is None else to_ns(time))
@@ -436,6 +461,29 @@ def number(name: str, value: Optional[SupportsFloat], *, finite: bool = False) -
     if finite and made in (float("inf"), float("-inf")):
         raise ValueError(f"{name} is infinite")
     return made
+
+
+def _counts(correct: Optional[int], total: Optional[int]) -> dict[str, int]:
+    """Right answers of answers: both or neither."""
+    if correct is None and total is None:
+        return {}
+    if correct is None or total is None or not 0 <= correct <= total <= wire.MAX_COUNT:
+        raise ValueError(f"correct {correct} of total {total}; want 0 <= correct <= total <= 2^53")
+    if correct != int(correct) or total != int(total):
+        raise ValueError(f"correct {correct} of total {total}; want whole numbers")
+    return {"correct": int(correct), "total": int(total)}
+
+
+def _quantiles(quantiles: Optional[Mapping[str, SupportsFloat]]) -> list[tuple[str, float]]:
+    if quantiles is None:
+        return []
+    keys = [name.partition(".")[2] for name in wire.QUANTILES]
+    if set(quantiles) != set(keys):
+        raise ValueError(f"latency_quantiles_ms wants {', '.join(keys)}")
+    p50, p95, p99, count = found = [number(key, quantiles[key], finite=True) for key in keys]
+    if not (0 <= p50 <= p95 <= p99 and 1 <= count <= wire.MAX_COUNT and count.is_integer()):
+        raise ValueError("latency_quantiles_ms want 0 <= p50 <= p95 <= p99 and a count from 1")
+    return list(zip(wire.QUANTILES, found))
 
 
 def _time(time: Optional[Time]) -> int:

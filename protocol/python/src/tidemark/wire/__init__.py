@@ -52,11 +52,15 @@ from .header import (
 )  # fmt: skip
 from .message import (
     DESCRIPTOR_BYTES,
+    LATENCIES,
     MAX_COLUMNS,
+    MAX_COUNT,
     MAX_FRAMES,
+    MAX_LATENCIES,
     MAX_METRICS,
     MAX_TENSORS,
     MIN_FRAMES,
+    QUANTILES,
     Frame,
     Message,
     bye_descriptor,
@@ -85,9 +89,9 @@ from .topic import (
 __all__ = [
     "ACK_WANTED", "Ack", "BYTES", "CONTROL", "CONTROL_FRAME_BYTES", "DESCRIPTOR_BYTES", "DTYPES", "End",
     "FETCH_BYTES", "FETCH_MESSAGES", "FIRST_OF_EPOCH", "Frame", "HEADER_BYTES", "Header", "INPUTS", "JSON_DESCRIPTOR",
-    "Kind", "MAGIC", "MAJOR", "MAX_COLUMNS", "MAX_FRAMES", "MAX_METRICS", "MAX_PREFIXES", "MAX_RANK", "MAX_TENSORS",
-    "MINOR", "MIN_FRAMES", "MODEL_BYTES", "Message", "NO_DESCRIPTOR", "Nack", "OUTPUTS", "OWNER_BYTES",
-    "PREFIX_BYTES", "REASON_BYTES", "REPLAYED", "REPORTS", "SIGNS", "SOURCE_BYTES", "TOMBSTONE", "TOPIC_BYTES",
+    "Kind", "LATENCIES", "MAGIC", "MAJOR", "MAX_COLUMNS", "MAX_COUNT", "MAX_FRAMES", "MAX_LATENCIES", "MAX_METRICS",
+    "MAX_PREFIXES", "MAX_RANK", "MAX_TENSORS", "MINOR", "MIN_FRAMES", "MODEL_BYTES", "Message", "NO_DESCRIPTOR",
+    "Nack", "OUTPUTS", "OWNER_BYTES", "PREFIX_BYTES", "QUANTILES", "REASON_BYTES", "REPLAYED", "REPORTS", "SIGNS", "SOURCE_BYTES", "TOMBSTONE", "TOPIC_BYTES",
     "Tensor", "Topic", "UNNUMBERED", "VERSION_BYTES", "WireError", "ack_descriptor", "bye_descriptor", "byte_view",
     "check_feedback", "check_topic", "decimal", "dump", "end_descriptor", "escape", "feedback_descriptor",
     "fetch_descriptor", "head_descriptor", "input_descriptor", "is_framed", "known_kind", "load", "nack_descriptor",

@@ -32,8 +32,14 @@ DESCRIPTOR_BYTES = 4 * 1024 * 1024
 #: Of the descriptor of a head or bye.
 HEAD_BYTES = 4_096
 MAX_METRICS = 1_024
+#: Single latencies of one metrics message.
+MAX_LATENCIES = 10_000
+#: Of `correct` and `total`: what a double holds exactly.
+MAX_COUNT = 1 << 53
+#: The names of a baseline's quantiles of latency, in `values`.
+QUANTILES = tuple(f"latency_quantiles_ms.{key}" for key in ("p50", "p95", "p99", "count"))
 MAX_COLUMNS = 65_536
-VALUES, ROWS = "values", "rows"
+VALUES, ROWS, LATENCIES = "values", "rows", "latencies_ms"
 
 Frame = Union[bytes, memoryview, Buffer]
 Json = dict[str, Any]
@@ -212,7 +218,8 @@ def _check(message: Message, frames: int) -> None:
         return
     values = [tensor for tensor in message.tensors if tensor.name == VALUES]
     rows = [tensor for tensor in message.tensors if tensor.name == ROWS]
-    if len(values) + len(rows) != len(message.tensors):
+    latencies = [tensor for tensor in message.tensors if tensor.name == LATENCIES and kind == Kind.METRICS]
+    if len(values) + len(rows) + len(latencies) != len(message.tensors):
         raise WireError("malformed", f"{kind.word} with a tensor of another name than values and rows")
     wants_values, wants_rows = kind == Kind.METRICS, kind == Kind.FEATURES
     if len(values) > 1 or (wants_values and len(values) != 1) or (wants_rows and values):
@@ -223,6 +230,8 @@ def _check(message: Message, frames: int) -> None:
         if message.tensors[0] is not values[0]:
             raise WireError("malformed", "`values` is not the first tensor")
         _check_values(message.descriptor, values[0], kind)
+    if latencies:
+        _check_latencies(latencies)
     if rows:
         _check_rows(message.descriptor, rows)
 
@@ -241,10 +250,38 @@ def _check_values(descriptor: Mapping[str, Any], values: Tensor, kind: Kind) -> 
         raise WireError("malformed", f"{len(names)} metrics; 1 to {MAX_METRICS}")
     if values.datatype == BYTES or values.shape != (len(names),):
         raise WireError("malformed", f"values {values.datatype} {list(values.shape)} for {len(names)} metrics")
+    said = {name: float(value) for name, value in zip(names, values.array().tolist())}
+    _check_counts(said)
     if kind == Kind.BASELINE:
-        for name, value in zip(names, values.array().tolist()):
-            if name in ("accuracy", "latency_ms") and isinstance(value, float) and math.isinf(value):
+        for name in ("accuracy", "latency_ms"):
+            if math.isinf(said.get(name, 0.0)):
                 raise WireError("malformed", f"a baseline whose {name} is infinite")
+        _check_quantiles(said)
+
+
+def _check_counts(said: Mapping[str, float]) -> None:
+    given = [said[name] for name in ("correct", "total") if not math.isnan(said.get(name, math.nan))]
+    if not given:
+        return
+    whole = all(value.is_integer() for value in given)
+    if len(given) != 2 or not whole or not 0 <= given[0] <= given[1] <= MAX_COUNT:
+        raise WireError("malformed", "correct and total want whole numbers, 0 <= correct <= total <= 2^53")
+
+
+def _check_quantiles(said: Mapping[str, float]) -> None:
+    given = [said.get(name, math.nan) for name in QUANTILES]
+    if all(math.isnan(value) for value in given):
+        return
+    p50, p95, p99, count = given
+    if not (0 <= p50 <= p95 <= p99 < math.inf and count.is_integer() and 1 <= count <= MAX_COUNT):
+        raise WireError("malformed", "latency_quantiles_ms want 0 <= p50 <= p95 <= p99 and a count from 1")
+
+
+def _check_latencies(latencies: Sequence[Tensor]) -> None:
+    if len(latencies) > 1 or latencies[0].datatype == BYTES or len(latencies[0].shape) != 1:
+        raise WireError("malformed", "`latencies_ms` wants numbers in one dimension, once")
+    if latencies[0].shape[0] > MAX_LATENCIES:
+        raise WireError("too_large", f"{latencies[0].shape[0]} latencies_ms; at most {MAX_LATENCIES}")
 
 
 def _check_head(descriptor: Mapping[str, Any], kind: Kind) -> None:
