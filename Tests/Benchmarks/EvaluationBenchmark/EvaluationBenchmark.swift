@@ -25,6 +25,7 @@ import Statistics
     case "pairs" where words.count == 4:
       Pairs.report(
         seed: UInt64(try number(words[1])), streams: try number(words[2]), rows: try number(words[3]))
+    case "gates" where words.count == 2: Gates.report(seed: UInt64(try number(words[1])))
     default: throw Misuse()
     }
   }
@@ -33,7 +34,7 @@ import Statistics
     guard let scenario = Scenario(rawValue: words[2]) else { throw Misuse() }
     return Trial(
       recipe: try recipe(words[1]), scenario: scenario, seed: UInt64(try number(words[3])),
-      streams: try number(words[4]), levels: try words[first...].map { try real($0) * naturalLog(10) })
+      streams: try number(words[4]), levels: try words[first...].map { try real($0) * Elementary.ln(10) })
   }
 
   private static func recipe(_ name: String) throws -> Recipe {

@@ -37,6 +37,8 @@ struct Recipe: Sendable {
     Recipe(name: "mmd", columns: 4, isMadeForRunLength: true) { length, _ in
       Series(series: TableSeries(columns: 4, rowsPerFalseAlarm: length))
     },
+    bernoulli(isReferenceKnown: true), bernoulli(isReferenceKnown: false), bounded, quantile, tail,
+    bins(rows: 1_000), bins(rows: 100), bins(rows: 8),
   ]
 
   /// - Parameter standardised: in the units that the detector wants.

@@ -20,7 +20,7 @@ struct Trial {
       stream.fill(rows)
       reference.append(contentsOf: rows)
     }
-    return (recipe.make(exponential(level), reference), stream)
+    return (recipe.make(Elementary.exp(level), reference), stream)
   }
 
   /// Passes in each of which a subject answers for all of some levels.
@@ -34,7 +34,7 @@ struct Trial {
     for pass in passes {
       var alarms = [Int](repeating: 0, count: pass.count)
       var waited = [Int](repeating: 0, count: pass.count)
-      let most = min(Double(length), multiple * exponential(pass.last ?? 0))
+      let most = min(Double(length), multiple * Elementary.exp(pass.last ?? 0))
       for number in 0..<streams {
         let passed = passages(number, pass, changeAt: nil, rows: Int(most) * recipe.rowsPerObservation)
         for index in pass.indices {
