@@ -32,9 +32,9 @@ let package = Package(
       name: "kernel-benchmark", dependencies: ["Statistics", "Detection", "Monitoring", "Events"],
       path: "KernelBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
-    .target(name: "CHeap", path: "CHeap"),
+    .target(name: "CMeter", path: "CMeter"),
     .executableTarget(
-      name: "evaluation-benchmark", dependencies: ["CHeap", "Detection", "Statistics"],
+      name: "evaluation-benchmark", dependencies: ["CMeter", "Detection", "Statistics"],
       path: "EvaluationBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .executableTarget(

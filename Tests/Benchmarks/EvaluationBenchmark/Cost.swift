@@ -1,10 +1,11 @@
-import CHeap
+import CMeter
 
-/// What one observation costs after a while, and what a detector keeps by then.
+/// What one row costs the processor after a while, and what a detector keeps by then.
 enum Cost {
   /// Observations before anything is measured, so that buckets and histories have their size.
   static let before = 10_000
-  static let instances = 8
+  static let few = 8
+  static let many = 64
   static let repetitions = 9
 
   static func report(_ recipe: Recipe) {
@@ -15,8 +16,13 @@ enum Cost {
     let scenario: Scenario = recipe.isOfRates ? .rate : .normal
     let values = drawn(scenario, rows: max(recipe.referenceRows, min(rows, 100_000)), recipe.columns)
     let reference = Array(values.prefix(recipe.referenceRows * recipe.columns))
-    let heap = heap_in_use()
+    // Once before, for what is made at the first use.
+    var warm = recipe.make(never, reference)
+    _ = feed(&warm, values, recipe.rowsPerObservation, recipe.columns)
+    let instances = recipe.columns > 1 || recipe.rowsPerObservation > 1 ? few : many
     var subjects: [any Subject] = []
+    subjects.reserveCapacity(instances)
+    let heap = heap_in_use()
     for _ in 0..<instances {
       var subject = recipe.make(never, reference)
       _ = feed(&subject, values, rows, recipe.columns)
@@ -26,9 +32,9 @@ enum Cost {
     var (sink, times) = (0.0, [Double]())
     for _ in 0..<repetitions {
       var subject = subjects[0]
-      let clock = ContinuousClock()
-      let time = clock.measure { sink += feed(&subject, values, timed, recipe.columns) }
-      times.append(time / .nanoseconds(1) / Double(timed))
+      let begun = processor_ns()
+      sink += feed(&subject, values, timed, recipe.columns)
+      times.append(Double(processor_ns() - begun) / Double(timed))
     }
     times.sort()
     // The results are used, or the optimiser would be free to leave the work out.

@@ -1,6 +1,6 @@
-#include "heap.h"
+#include "meter.h"
 
-#include <stdlib.h>
+#include <time.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -12,3 +12,9 @@ size_t heap_in_use(void) {
 #else
 size_t heap_in_use(void) { return 0; }
 #endif
+
+long long processor_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
