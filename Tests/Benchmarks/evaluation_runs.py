@@ -87,7 +87,7 @@ SUBJECTS = (
             grid=COARSE, fine=MIDDLE),
     Subject("mmd alone", "MMD alone, 4 columns", ("normal",), 80, 20_000, default=5),
     Subject("bounded", "bounded mean e-SR, 1000 reference rows", ("normal", "tails"), 200, 20_000),
-    Subject("quantile", "quantile e-SR, 1000 reference rows", ("normal", "tails"), 200, 20_000),
+    Subject("quantile", "quantile e-SR, 1000 reference rows", ("normal", "tails"), 80, 20_000),
     Subject("tail", "extreme tail (SPOT), 1000 reference rows", (), 200, 20_000, grid=(2.0, 3.0, 4.0),
             is_raced=False),
     Subject("bins of 1000", "bins, batches of 1000", ("normal", "tails"), 40, 1_000, grid=(3.0, 4.0),
