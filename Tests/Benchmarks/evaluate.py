@@ -14,6 +14,7 @@ import shlex
 import statistics
 import sys
 import time
+import unittest
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -288,6 +289,10 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
+    checks = unittest.defaultTestLoader.loadTestsFromName("evaluation_checks")
+    if not unittest.TextTestRunner(verbosity=0).run(checks).wasSuccessful():
+        print("evaluation void: its own arithmetic is wrong", file=sys.stderr)
+        return 1
     binary: Path = options.binary or Path(
         os.environ.get("TIDEMARK") or ROOT / ".build" / "release" / "tidemark"
     )

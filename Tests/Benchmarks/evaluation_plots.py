@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,8 +72,14 @@ def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], least: flo
 
 
 def write(figure: Figure, path: Path) -> None:
-    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    """Without what a picture of this size does not need: minor ticks, and more than a tenth of a point."""
+    for axes in figure.axes:
+        axes.minorticks_off()
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
+    text = re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found[0]):.1f}", drawn.getvalue())
+    path.with_suffix(".svg").write_text(re.sub(r"\n\s*(<!--.*?-->)?", "\n", text))
 
 
 def run_lengths(lengths: RunLengths, path: Path) -> None:
