@@ -10,7 +10,7 @@ import Statistics
 ///   independence, as long as each e^Δ has mean at most 1 given the past.
 /// - Change point: beside M_j a CUSUM S_j ← min(max(S_j, 0) + Δ_j, C); the run of the component that weighs
 ///   most began where its S was last at most 0, the most likely place under that component.
-/// - Cost: two logarithms and an exponential a component and update, about 40 ns; memory 80 bytes a component.
+/// - Cost: two logarithms and an exponential a component and update, about 45 ns; memory 80 bytes a component.
 /// - Source: Shin, Ramdas, Rinaldo, "E-detectors", arXiv 2203.03532; Page, "Continuous inspection schemes",
 ///   1954.
 struct EvidenceMixture: Sendable, Equatable {
@@ -49,6 +49,11 @@ struct EvidenceMixture: Sendable, Equatable {
   private(set) var components: [Component]
   /// Observations so far.
   private(set) var observed = 0
+  /// ln Σ w_j M_j; −∞ before the first observation.
+  private(set) var evidence = -Double.infinity
+  /// The component that weighs most; the first of equal ones.
+  private(set) var heaviest = 0
+  private let lnCount: Double
 
   /// - Parameters:
   ///   - averageRunLength: A; at least 1.
@@ -57,6 +62,7 @@ struct EvidenceMixture: Sendable, Equatable {
     precondition(components > 0)
     threshold = Elementary.ln(max(1, averageRunLength))
     self.components = Array(repeating: Component(), count: components)
+    lnCount = Elementary.ln(Double(components))
   }
 
   /// Takes what the newest observation says to one component; every component once, then ``advance()``.
@@ -85,20 +91,24 @@ struct EvidenceMixture: Sendable, Equatable {
   }
 
   /// The newest observation has been told to all components.
-  mutating func advance() { observed += 1 }
-
-  /// ln Σ w_j M_j; −∞ before the first observation.
-  var evidence: Double {
-    Elementary.lnSumExp(components.lazy.map(\.evidence)) - Elementary.ln(Double(components.count))
+  mutating func advance() {
+    observed += 1
+    weigh()
   }
 
-  /// The component that weighs most; the first of equal ones.
-  var heaviest: Int {
-    var best = 0
-    for index in components.indices where components[index].evidence > components[best].evidence {
-      best = index
+  private mutating func weigh() {
+    heaviest = 0
+    for index in components.indices where components[index].evidence > components[heaviest].evidence {
+      heaviest = index
     }
-    return best
+    let largest = components[heaviest].evidence
+    guard largest > -.infinity else {
+      evidence = largest
+      return
+    }
+    var sum = 0.0
+    for component in components { sum += Elementary.exp(component.evidence - largest) }
+    evidence = largest + Elementary.ln(sum) - lnCount
   }
 
   /// Where the run of a component began, and whether its mean went on rising: a ramp when the later part's
@@ -161,6 +171,7 @@ struct EvidenceMixture: Sendable, Equatable {
           middle: tally(7)))
     }
     (self.observed, components) = (observed, restored)
+    weigh()
     return true
   }
 }

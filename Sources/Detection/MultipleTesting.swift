@@ -32,18 +32,20 @@ package struct EBH: Sendable {
     self.level = level
   }
 
-  /// - Parameter evidence: natural logarithms of e-values; NaN says nothing, but counts as one of the K.
-  package mutating func select(_ evidence: some Sequence<Double>) -> Selection {
+  /// - Parameters:
+  ///   - evidence: natural logarithms of e-values; NaN says nothing, but counts as one of the K.
+  ///   - total: K, when these are some of the e-values only; at least as many as they are.
+  ///   - others: discoveries among the e-values that are not here.
+  package mutating func select(
+    _ evidence: some Collection<Double>, of total: Int? = nil, besides others: Int = 0
+  ) -> Selection {
     let least = -Elementary.ln(level)
     candidates.removeAll(keepingCapacity: true)
-    var count = 0
-    for value in evidence {
-      count += 1
-      if value >= least { candidates.append(value) }
-    }
+        for value in evidence where value >= least { candidates.append(value) }
     candidates.sort(by: >)
+    let count = max(evidence.count, total ?? 0)
     for rank in stride(from: candidates.count, to: 0, by: -1) {
-      let threshold = Elementary.ln(Double(count) / Double(rank)) + least
+      let threshold = Elementary.ln(max(1, Double(count) / Double(rank + others))) + least
       if candidates[rank - 1] >= threshold { return Selection(threshold: threshold, count: rank) }
     }
     return Selection(threshold: .infinity, count: 0)

@@ -129,6 +129,7 @@ extension MonitoringEngine {
       guard modelIndex[model.key] == nil else { throw StateError("model \(model.key) twice") }
       modelIndex[model.key] = index
       models.append(model)
+      fleet.replace(.init(), by: model.columns)
       let isDormant = settings.settings(for: model.key) == nil
       if isDormant { dormantModels.insert(index) }
       deadlines.append(isDormant ? .max : model.deadlineArrival)

@@ -29,6 +29,8 @@ extension ModelState {
       writer.write(performance.metricName(at: entry.offset))
       entry.element.encode(to: &writer)
     }
+    alerts.schema.encode(to: &writer)
+    drift.encodeStandard(to: &writer)
   }
 
   /// Reads what a model under preset `standard` wrote beside the rest.
@@ -41,6 +43,8 @@ extension ModelState {
         alerts.metrics[index] = policy
       }
     }
+    alerts.schema = try AlertPolicy(from: &reader)
+    try drift.restoreStandard(from: &reader)
   }
 
   /// - Parameters:

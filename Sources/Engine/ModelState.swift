@@ -13,6 +13,8 @@ struct ModelState: Sendable {
     var isHeld = false
     /// Whether samples are gathered for a history.
     var keepsHistory = false
+    /// Columns that preset `standard` tests in all models, and those of them that drift.
+    var fleet = FleetColumns()
   }
 
   let key: ModelKey
@@ -53,10 +55,25 @@ struct ModelState: Sendable {
   /// Whether the open decision may be another than the engine knows.
   var isLifeChanged = false
 
+  /// What e-BH counts with, of one model or of all.
+  struct FleetColumns: Sendable, Equatable {
+    var tested = 0
+    var drifted = 0
+
+    mutating func replace(_ old: FleetColumns, by new: FleetColumns) {
+      tested += new.tested - old.tested
+      drifted += new.drifted - old.drifted
+    }
+  }
+
+  /// This model's part of what e-BH counts with.
+  var columns: FleetColumns { FleetColumns(tested: drift.testedColumns, drifted: drift.driftedColumns) }
+
   struct Alerts: Sendable {
     var accuracy = AlertPolicy()
     var latency = AlertPolicy()
     var drift = AlertPolicy()
+    var schema = AlertPolicy()
     /// Of business metrics, in the monitor's order.
     var metrics: [AlertPolicy] = []
     var orchestrator = AlertPolicy()
@@ -76,10 +93,11 @@ struct ModelState: Sendable {
       settings: settings.performance, baselineAccuracy: settings.baselineAccuracy,
       standard: settings.preset == .standard ? settings.standard : nil)
     alerts.metrics = Array(repeating: AlertPolicy(), count: performance.metricCount)
-    drift = DriftMonitor(settings: settings.drift)
+    drift = DriftMonitor(
+      settings: settings.drift, standard: settings.preset == .standard ? settings.standard : nil)
     trigger = RetrainTrigger(policy: settings.retrain, startingAt: time)
     life = RetrainLife(policy: settings.retrain.life, digest: engine.digest)
-    if let features = settings.baselineFeatures { setBaseline(features) }
+    if let features = settings.baselineFeatures { setBaseline(features, .configured) }
     refreshDue()
   }
 
@@ -164,16 +182,16 @@ struct ModelState: Sendable {
     return Outcome(isLate: isLate, refusal: refusal, deadline: deadlineArrival)
   }
 
-  mutating func setBaseline(_ features: FeatureBaseline) {
+  mutating func setBaseline(_ features: FeatureBaseline, _ origin: WatchReport.Origin = .given) {
     // The clock of its batches starts with the model's own.
     if !drift.hasBaseline { idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation) }
-    drift.setBaseline(features)
+    drift.setBaseline(features, origin)
   }
 
   private mutating func apply(_ baseline: BaselineUpdate) {
     performance.take(baseline)
     guard let features = baseline.features else { return }
-    setBaseline(FeatureBaseline(features))
+    setBaseline(FeatureBaseline(features, isDetailed: drift.isStandard))
     isBaselineChanged = true
     refreshDue()
   }
@@ -214,7 +232,34 @@ struct ModelState: Sendable {
     _ features: FeatureBatch, of occasion: some Occasion, _ sources: [SourceLedger],
     _ circumstances: Circumstances, into effects: inout [Effect]
   ) throws(Remark) {
+    if drift.isStandard {
+      return applyStandard(features, of: occasion, sources, circumstances, into: &effects)
+    }
     let assessment = try drift.observe(features, at: modelTime)
+    tell(assessment, of: occasion, sources, circumstances, into: &effects)
+  }
+
+  /// Judges a batch by preset `standard`, or learns a baseline from it.
+  private mutating func applyStandard(
+    _ features: FeatureBatch, of occasion: some Occasion, _ sources: [SourceLedger],
+    _ circumstances: Circumstances, into effects: inout [Effect]
+  ) {
+    let own = columns
+    let outcome = drift.observeStandard(
+      features, at: modelTime, tested: circumstances.fleet.tested,
+      driftedElsewhere: circumstances.fleet.drifted - own.drifted)
+    if outcome.hasLearned { isBaselineChanged = true }
+    guard let assessment = outcome.assessment else { return }
+    if let finding = drift.schemaFinding, alerts.schema.isMoved(byViolation: finding.isViolated) {
+      raise(finding, occasion, circumstances, &effects)
+    }
+    tell(assessment, of: occasion, sources, circumstances, into: &effects)
+  }
+
+  private mutating func tell(
+    _ assessment: DriftAssessment, of occasion: some Occasion, _ sources: [SourceLedger],
+    _ circumstances: Circumstances, into effects: inout [Effect]
+  ) {
     if circumstances.keepsHistory { history.note(assessment, of: key, at: modelTime) }
     lastBatch = modelTime
     idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation)
@@ -294,6 +339,7 @@ struct ModelState: Sendable {
       case .accuracy: alerts.accuracy.observe(finding, at: modelTime)
       case .latency: alerts.latency.observe(finding, at: modelTime)
       case .drift: alerts.drift.observe(finding, at: modelTime)
+      case .schema: alerts.schema.observe(finding, at: modelTime)
       case .metric, .duplicateSource, .orchestrator, .noData: nil
       }
     if let transition { publish(.alert(transition), occasion, &effects) }

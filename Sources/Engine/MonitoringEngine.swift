@@ -18,6 +18,8 @@ package struct MonitoringEngine: Sendable {
 
   private let settings: EngineSettings
   var models: [ModelState] = []
+  /// Columns that e-BH counts with, of all models.
+  var fleet = ModelState.FleetColumns()
   var modelIndex: [ModelKey: Int] = [:]
   var ledgers: [SourceLedger] = []
   var ledgerIndex: [SourceName: Int] = [:]
@@ -269,7 +271,9 @@ package struct MonitoringEngine: Sendable {
   }
 
   private var circumstances: ModelState.Circumstances {
-    .init(arrival: now, reporting: reportsAssessments, isHeld: isHeld, keepsHistory: tracksChanges)
+    .init(
+      arrival: now, reporting: reportsAssessments, isHeld: isHeld, keepsHistory: tracksChanges,
+      fleet: fleet)
   }
 
   // MARK: Feedback
@@ -313,12 +317,19 @@ package struct MonitoringEngine: Sendable {
       throw Remark(
         .unknownModel, "\(event.header.model) has no entry under models, and unknown_models is reject")
     }
-    if case .features(let batch) = event.body { noteText(batch, into: &effects) }
-    if case .baseline(let update) = event.body, let batch = update.features {
-      noteText(batch, into: &effects)
+    var before: ModelState.FleetColumns?
+    switch event.body {
+    case .features(let batch):
+      noteText(batch, of: index, into: &effects)
+      before = models[index].columns
+    case .baseline(let update):
+      if let batch = update.features { noteText(batch, of: index, into: &effects) }
+      before = models[index].columns
+    default: break
     }
     let outcome = models[index].take(
       event, at: time, of: route.source, ledgers, circumstances, into: &effects)
+    if let before { fleet.replace(before, by: models[index].columns) }
     if tracksChanges {
       noteChange(ofModel: index)
       noteHistory(ofModel: index)
@@ -332,8 +343,11 @@ package struct MonitoringEngine: Sendable {
     if let refusal = outcome.refusal { throw refusal }
   }
 
-  private func noteText(_ batch: FeatureBatch, into effects: inout [Effect]) {
-    if batch.textColumns > 0 { effects.append(.account(Remark(.textIgnored))) }
+  /// Text is judged by preset `standard` alone.
+  private func noteText(_ batch: FeatureBatch, of model: Int, into effects: inout [Effect]) {
+    if batch.textColumns > 0, !models[model].drift.isStandard {
+      effects.append(.account(Remark(.textIgnored)))
+    }
   }
 
   private func eventTime(_ header: EventHeader, of source: Int, into effects: inout [Effect]) -> Timestamp {
@@ -361,6 +375,7 @@ package struct MonitoringEngine: Sendable {
     }
     let state = ModelState(key: key, settings: modelSettings, engine: settings, time: time, arrival: now)
     models.append(state)
+    fleet.replace(.init(), by: state.columns)
     deadlines.append(state.deadlineArrival)
     modelIndex[key] = models.count - 1
     return models.count - 1

@@ -5,6 +5,8 @@ package enum MonitorKind: String, CaseIterable, Sendable {
   case drift
   /// A figure of the business, under a name.
   case metric
+  /// Columns of a feature batch that are not those of the baseline.
+  case schema
   /// Two processes speak under one source name, so each one's events are refused in turn.
   case duplicateSource = "duplicate_source"
   /// A retrain was claimed and not started.
@@ -19,6 +21,7 @@ package enum MonitorKind: String, CaseIterable, Sendable {
     case .latency: "latency_spike"
     case .drift: "data_drift"
     case .metric: "metric_shift"
+    case .schema: "schema_break"
     case .duplicateSource: "duplicate_source"
     case .orchestrator: "orchestrator_stalled"
     case .noData: "no_data"

@@ -2,16 +2,59 @@
 package struct DriftAssessment: Sendable, Equatable {
   package struct Feature: Sendable, Equatable {
     package var isDrifted: Bool
-    /// Baseline standard deviations between the means; NaN when either side has no present value.
+    /// By preset `reference`, baseline standard deviations between the means; by `standard`, the stability index
+    /// (PSI) since the change less what chance makes of it. NaN when either side has no present value.
     package var score: Double
     package var baselineMean: Double
     package var newMean: Double
+    /// By preset `standard`: the decimal logarithm of the e-value; otherwise 0.
+    package var evidence: Double
+    /// By preset `standard`: rows since the change.
+    package var cases: Int
 
-    package init(isDrifted: Bool, score: Double, baselineMean: Double, newMean: Double) {
+    package init(
+      isDrifted: Bool, score: Double, baselineMean: Double, newMean: Double, evidence: Double = 0,
+      cases: Int = 0
+    ) {
+      (self.evidence, self.cases) = (evidence, cases)
       self.isDrifted = isDrifted
       self.score = score
       self.baselineMean = baselineMean
       self.newMean = newMean
+    }
+  }
+
+  /// What stands behind a column that drifts.
+  package struct Detail: Sendable, Equatable {
+    package var column: Int
+    package var evidence: Evidence
+
+    package init(column: Int, evidence: Evidence) { (self.column, self.evidence) = (column, evidence) }
+  }
+
+  /// What preset `standard` says beside.
+  package struct Standard: Sendable, Equatable {
+    /// The decimal logarithm of the batches that one false alarm is allowed in.
+    package var threshold: Double
+    /// The least stability index that matters.
+    package var minimumEffect: Double
+    package var origin: WatchReport.Origin
+    /// Of the columns that drift, in the columns' order.
+    package var details: [Detail]
+    /// Of the column that drifts with the most evidence.
+    package var strongest: Evidence?
+    /// Columns that the batch lacks, that the baseline lacks, and that are of another type.
+    package var missing: [String]
+    package var unknown: [String]
+    package var retyped: [String]
+
+    package init(
+      threshold: Double, minimumEffect: Double, origin: WatchReport.Origin, details: [Detail],
+      strongest: Evidence?, missing: [String] = [], unknown: [String] = [], retyped: [String] = []
+    ) {
+      (self.threshold, self.minimumEffect, self.origin) = (threshold, minimumEffect, origin)
+      (self.details, self.strongest) = (details, strongest)
+      (self.missing, self.unknown, self.retyped) = (missing, unknown, retyped)
     }
   }
 
@@ -23,10 +66,14 @@ package struct DriftAssessment: Sendable, Equatable {
   /// The largest score; nil when no column could be scored.
   package var maximumScore: Double?
   package var severity: Severity
+  /// Nil under preset `reference`.
+  package var standard: Standard?
 
   package init(
-    features: [Feature], names: FeatureNames?, driftedCount: Int, maximumScore: Double?, severity: Severity
+    features: [Feature], names: FeatureNames?, driftedCount: Int, maximumScore: Double?, severity: Severity,
+    standard: Standard? = nil
   ) {
+    self.standard = standard
     self.features = features
     self.names = names
     self.driftedCount = driftedCount

@@ -161,8 +161,10 @@ package struct StateReader: ~Copyable {
     return word
   }
 
+  package var isAtEnd: Bool { offset == bytes.count }
+
   /// - Throws: when something is left over.
   package consuming func end() throws(StateError) {
-    guard offset == bytes.count else { throw StateError("\(bytes.count - offset) bytes are left over") }
+    guard isAtEnd else { throw StateError("\(bytes.count - offset) bytes are left over") }
   }
 }

@@ -16,10 +16,15 @@ package struct DriftSettings: Sendable, Equatable {
 package struct FeatureBaseline: Sendable {
   package let names: FeatureNames?
   package let moments: ColumnMoments
+  /// What preset `standard` needs beside them; nil when it was not asked for.
+  package private(set) var reference: FeatureReference?
 
-  /// Cost: one pass over the rows.
-  package init(_ batch: FeatureBatch) {
+  /// - Parameter isDetailed: whether columns are also cut into bins, which sorts each of them.
+  ///
+  /// Cost: one pass over the rows, and the sorting.
+  package init(_ batch: FeatureBatch, isDetailed: Bool = false) {
     names = batch.names
+    reference = isDetailed ? FeatureReference(batch) : nil
     // One run of moments a block, side by side.
     moments = ColumnMoments(
       joining: batch.blocks.map { block in
@@ -29,7 +34,41 @@ package struct FeatureBaseline: Sendable {
       })
   }
 
-  init(names: FeatureNames?, moments: ColumnMoments) { (self.names, self.moments) = (names, moments) }
+  init(names: FeatureNames?, moments: ColumnMoments, reference: FeatureReference? = nil) {
+    (self.names, self.moments, self.reference) = (names, moments, reference)
+  }
+}
+
+extension FeatureReference {
+  /// Columns of numbers and of text of a batch of rows, in the order of time.
+  init(_ batch: FeatureBatch) {
+    var numbers: [Column] = []
+    for block in batch.blocks {
+      block.withBytes { bytes in
+        let format = NumberFormat(block.format)
+        let bins = ReferenceBins.columns(of: bytes, format, columns: block.columns)
+        let correlations = LagCorrelation.columns(of: bytes, format, columns: block.columns)
+        numbers += zip(bins, correlations).map {
+          Column(bins: $0, dependence: Self.dependence($1, rows: block.rows))
+        }
+      }
+    }
+    var texts: [Column] = []
+    for block in batch.texts {
+      var counters = [CategoryCounter](repeating: CategoryCounter(), count: block.columns)
+      block.forEach { column, cell in counters[column].add(cell) }
+      texts += counters.map(\.column)
+    }
+    let all = batch.names.map { $0.names + (batch.textNames?.names ?? []) }
+    self.init(
+      numbers: numbers, texts: texts, names: all?.count == numbers.count + texts.count ? all : nil)
+  }
+
+  /// How many rows say as much as an independent one, by their lag-one correlation; 1 where that is within two
+  /// standard errors of none.
+  static func dependence(_ correlation: Double, rows: Int) -> Double {
+    correlation * correlation * Double(rows) > 4 ? LagCorrelation.dependence(correlation) : 1
+  }
 }
 
 /// Watches the columns of one model's feature batches against its baseline.
@@ -46,7 +85,16 @@ package struct DriftMonitor: Sendable {
   }
 
   private let settings: DriftSettings
+  /// Nil under preset `reference`.
+  private let standardSettings: StandardSettings?
   package private(set) var baseline: FeatureBaseline?
+  /// Once there is a baseline, under preset `standard`.
+  private(set) var standard: StandardDrift?
+  /// While one is learned.
+  var lesson: FeatureLesson?
+  /// What was wrong with the columns of the last batch.
+  private(set) var breaks = FeatureMatch.Breaks()
+  package internal(set) var origin = WatchReport.Origin.learned
   private var detectors: [MeanShiftDetector] = []
   /// Measured from the baseline's means, in the columns' order of the last batch.
   private var batch = ColumnMeans(origin: [])
@@ -56,16 +104,34 @@ package struct DriftMonitor: Sendable {
   private var columns: [DriftAssessment.Feature] = []
   package internal(set) var history: Ring<Summary>
 
-  package init(settings: DriftSettings) {
+  /// - Parameter standard: nil for preset `reference`.
+  package init(settings: DriftSettings, standard: StandardSettings? = nil) {
     self.settings = settings
+    standardSettings = standard
+    lesson = standard.map { FeatureLesson(wantedRows: $0.learnedRows) }
     history = Ring(capacity: settings.history)
   }
 
   package var hasBaseline: Bool { baseline != nil }
 
+  /// Whether preset `standard` judges.
+  package var isStandard: Bool { standardSettings != nil }
+
   /// Replaces the baseline; the history stays. Cost: O(columns).
-  package mutating func setBaseline(_ baseline: FeatureBaseline) {
+  ///
+  /// Under preset `standard` a baseline without bins has none of its detail: features are then judged from
+  /// the next batches, which it is learned from.
+  package mutating func setBaseline(_ baseline: FeatureBaseline, _ origin: WatchReport.Origin = .given) {
     self.baseline = baseline
+    self.origin = origin
+    if let standardSettings {
+      lesson = baseline.reference == nil ? FeatureLesson(wantedRows: standardSettings.learnedRows) : nil
+      standard = baseline.reference.map {
+        StandardDrift($0, batchesPerFalseAlarm: standardSettings.batchesPerFalseAlarm)
+      }
+      breaks = FeatureMatch.Breaks()
+      return
+    }
     let columns = baseline.moments.columns
     detectors = (0..<columns).map { column in
       MeanShiftDetector(
@@ -81,6 +147,117 @@ package struct DriftMonitor: Sendable {
       origin[columnOrder.sourceColumn(of: column)] = baseline.moments.mean(of: column)
     }
     return ColumnMeans(origin: origin)
+  }
+
+  /// Takes a batch by preset `standard`: judges it, or learns from it.
+  ///
+  /// - Returns: nil while a reference is learned.
+  package mutating func observeStandard(
+    _ features: FeatureBatch, at time: Timestamp, tested: Int, driftedElsewhere: Int
+  ) -> StandardOutcome {
+    if var lesson {
+      // The monitor gives its lesson up, so that growing it copies nothing.
+      self.lesson = nil
+      let learned = lesson.take(features)
+      if let learned { setBaseline(learned, .learned) } else { self.lesson = lesson }
+      return StandardOutcome(assessment: nil, hasLearned: learned != nil)
+    }
+    guard var judging = standard else { return StandardOutcome(assessment: nil, hasLearned: false) }
+    standard = nil
+    breaks = judging.observe(
+      features, at: time, .init(tested: tested, driftedElsewhere: driftedElsewhere))
+    standard = judging
+    let assessment = assess(features, judging)
+    history.append(
+      Summary(
+        at: time, maximumScore: assessment.maximumScore, severity: assessment.severity,
+        driftedCount: assessment.driftedCount))
+    return StandardOutcome(assessment: assessment, hasLearned: false)
+  }
+
+  /// Goes on with what the features' detector had learned.
+  mutating func restoreJudging(from reader: inout StateReader) throws(StateError) {
+    // Under another preset, or with a baseline that is learned anew, it is of no more use.
+    guard var judging = standard else { return try StandardDrift.skip(from: &reader) }
+    try judging.restore(from: &reader)
+    standard = judging
+  }
+
+  /// What a batch came to by preset `standard`.
+  package struct StandardOutcome: Sendable {
+    package var assessment: DriftAssessment?
+    /// Whether the batch was the last that a reference was learned from.
+    package var hasLearned: Bool
+  }
+
+  /// Columns that are tested, and those that drift; for e-BH over all models.
+  package var testedColumns: Int { standard?.columns ?? 0 }
+  package var driftedColumns: Int { standard?.driftedCount ?? 0 }
+
+  private mutating func assess(_ features: FeatureBatch, _ judging: StandardDrift) -> DriftAssessment {
+    let moments = baseline?.moments
+    var origin = [Double](repeating: 0, count: features.columns)
+    for column in judging.reference.numbers.indices {
+      if let place = judging.sourceColumn(of: column), let moments {
+        origin[place] = moments.mean(of: column)
+      }
+    }
+    if batch.columns == origin.count && !batch.isMeasured(from: origin) || batch.columns != origin.count {
+      batch = ColumnMeans(origin: origin)
+    }
+    batch.fold(features)
+    columns.removeAll(keepingCapacity: true)
+    var maximum: Double?
+    var strongest: Int?
+    for column in 0..<judging.columns {
+      let verdict = judging.detector.verdicts[column]
+      let place = column < judging.reference.numbers.count ? judging.sourceColumn(of: column) : nil
+      let effect = verdict.effect?.value ?? .nan
+      columns.append(
+        .init(
+          isDrifted: judging.isDrifted[column], score: effect,
+          baselineMean: column < judging.reference.numbers.count ? moments?.mean(of: column) ?? .nan : .nan,
+          newMean: place.map { batch.mean(of: $0) } ?? .nan, evidence: verdict.score / 2.302585092994046,
+          cases: verdict.count))
+      if effect >= maximum ?? 0 { maximum = max(0, effect) }
+      if judging.isDrifted[column],
+        strongest.map({ judging.detector.verdicts[$0].score < verdict.score }) ?? true
+      {
+        strongest = column
+      }
+    }
+    let details = judging.isDrifted.indices.filter { judging.isDrifted[$0] }.map {
+      DriftAssessment.Detail(column: $0, evidence: judging.evidence(of: $0))
+    }
+    return DriftAssessment(
+      features: columns, names: judging.featureNames ?? baseline?.names, driftedCount: details.count,
+      maximumScore: maximum, severity: Self.severity(ofIndex: details.isEmpty ? 0 : largest(details)),
+      standard: .init(
+        threshold: judging.detector.verdicts.first.map { $0.threshold / 2.302585092994046 } ?? 0,
+        minimumEffect: judging.detector.settings.leastIndex, origin: self.origin, details: details,
+        strongest: strongest.map(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
+        retyped: breaks.retyped))
+  }
+
+  private func largest(_ details: [DriftAssessment.Detail]) -> Double {
+    details.reduce(0) { max($0, $1.evidence.effect) }
+  }
+
+  /// Of the stability index: what is customary in credit scoring (0.1 small, 0.25 large), and half as a
+  /// third step.
+  private static func severity(ofIndex index: Double) -> Severity {
+    if index >= 0.5 { return .high }
+    if index >= 0.25 { return .medium }
+    return .low
+  }
+
+  /// Whether a batch's columns are those of the reference, for alert policies; nil under preset `reference`.
+  package var schemaFinding: Finding? {
+    guard standard != nil else { return nil }
+    let named = (breaks.missing + breaks.retyped + breaks.unknown).prefix(Self.namedFeatures)
+    return Finding(
+      monitor: .schema, isViolated: !breaks.isEmpty, severity: .high, value: Double(breaks.count),
+      threshold: 0, topFeatures: named.map { ScoredFeature(name: $0, score: 1) })
   }
 
   /// Judges a batch. Cost: one pass over its values and O(columns).
@@ -120,6 +297,12 @@ package struct DriftMonitor: Sendable {
   /// The finding for alert policies; nil when no column could be scored, since no data resolves nothing.
   package func finding(for assessment: DriftAssessment) -> Finding? {
     guard let maximum = assessment.maximumScore else { return nil }
+    if let standard = assessment.standard {
+      return Finding(
+        monitor: .drift, isViolated: assessment.isDrifted, severity: assessment.severity, value: maximum,
+        threshold: standard.minimumEffect, topFeatures: assessment.topDrifted(Self.namedFeatures),
+        evidence: standard.strongest)
+    }
     return Finding(
       monitor: .drift, isViolated: assessment.isDrifted, severity: assessment.severity, value: maximum,
       threshold: settings.threshold, topFeatures: assessment.topDrifted(Self.namedFeatures))
@@ -136,7 +319,7 @@ package struct DriftMonitor: Sendable {
 }
 
 extension NumberFormat {
-  fileprivate init(_ format: Matrix.Format) {
+  init(_ format: Matrix.Format) {
     self =
       switch format {
       case .float64: .float64

@@ -24,13 +24,15 @@ extension PerformanceMonitor {
   }
 
   /// What ``encode(to:)`` leaves out: only records of models under preset `standard` have it.
-  package func encodeStandard(to writer: inout StateWriter) { standard?.encode(to: &writer) }
+  package func encodeStandard(to writer: inout StateWriter) {
+    if isStandard { standards[0].encode(to: &writer) }
+  }
 
   /// Reads what ``encodeStandard(to:)`` wrote; a model that is no longer under that preset passes over it.
   package mutating func restoreStandard(from reader: inout StateReader) throws(StateError) {
-    var monitor = standard ?? StandardMonitor(StandardSettings())
-    try monitor.restore(from: &reader)
-    if standard != nil { standard = monitor }
+    if isStandard { return try standards[0].restore(from: &reader) }
+    var forgotten = StandardMonitor(StandardSettings())
+    try forgotten.restore(from: &reader)
   }
 
   static func write(_ breach: Breach?, to writer: inout StateWriter) {
@@ -85,12 +87,40 @@ extension DriftMonitor {
   }
 }
 
+extension DriftMonitor {
+  /// What preset `standard` has beside; see ``encode(to:)``.
+  package func encodeStandard(to writer: inout StateWriter) {
+    writer.write(origin.rawValue)
+    writer.write(lesson) { $1.encode(to: &$0) }
+    writer.write(standard) { $1.encode(to: &$0) }
+  }
+
+  /// Goes on from what was written, where the baseline is still that one; else begins anew with it.
+  package mutating func restoreStandard(from reader: inout StateReader) throws(StateError) {
+    guard let origin = WatchReport.Origin(rawValue: try reader.read(UInt8.self)) else {
+      throw StateError("a baseline from nowhere")
+    }
+    self.origin = origin
+    if var lesson = try reader.readOptional({ (reader) throws(StateError) in
+      var lesson = FeatureLesson(wantedRows: lesson?.wantedRows ?? 0)
+      try lesson.restore(from: &reader)
+      return lesson
+    }), self.lesson != nil {
+      swap(&lesson, &self.lesson!)
+    }
+    guard try reader.readBool() else { return }
+    try restoreJudging(from: &reader)
+  }
+}
+
 extension FeatureBaseline {
   package func encode(to writer: inout StateWriter) {
     writer.write(names) { writer, names in writer.write(names.names) { $0.write($1) } }
     writer.write(moments.rows)
     writer.write(moments.columns)
     writer.write(moments.state)
+    // At the end, so that records from before bins are read, too.
+    if let reference { reference.encode(to: &writer) }
   }
 
   package init(from reader: inout StateReader) throws(StateError) {
@@ -104,6 +134,10 @@ extension FeatureBaseline {
     }
     let names = list.flatMap(FeatureNames.init)
     guard list == nil || names?.count == columns else { throw StateError("other names than columns") }
-    self.init(names: names, moments: moments)
+    let reference = reader.isAtEnd ? nil : try FeatureReference(from: &reader)
+    guard reference == nil || reference?.numbers.count == columns else {
+      throw StateError("a reference of other columns than moments")
+    }
+    self.init(names: names, moments: moments, reference: reference)
   }
 }

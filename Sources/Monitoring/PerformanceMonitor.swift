@@ -31,15 +31,15 @@ package struct PerformanceMonitor: Sendable {
   var total: UInt64 = 0
   /// The accuracy that an event gave to be held against; nil while the configured one holds.
   private(set) var givenBaseline: Double?
-  /// Nil under preset `reference`.
-  var standard: StandardMonitor?
+  /// One, or none under preset `reference`, whose many models a list keeps small.
+  var standards: [StandardMonitor]
 
   /// - Parameters:
   ///   - baselineAccuracy: what accuracy is held against.
   ///   - standard: nil for preset `reference`.
   package init(settings: PerformanceSettings, baselineAccuracy: Double, standard: StandardSettings? = nil) {
     self.settings = settings
-    self.standard = standard.map { StandardMonitor($0) }
+    standards = standard.map { [StandardMonitor($0)] } ?? []
     accuracyLimit = Self.accuracyLimit(settings, baselineAccuracy)
     latencyLimit = LimitDetector(.above, settings.latencyLimitMilliseconds)
     accuracies = Ring(capacity: settings.history)
@@ -59,18 +59,18 @@ package struct PerformanceMonitor: Sendable {
   /// Holds later measurements against what a baseline event gives.
   package mutating func take(_ baseline: BaselineUpdate) {
     if let accuracy = baseline.expectedAccuracy { setBaseline(accuracy: accuracy) }
-    standard?.take(baseline)
+    if isStandard { standards[0].take(baseline) }
   }
 
   /// Whether preset `standard` judges.
-  package var isStandard: Bool { standard != nil }
+  package var isStandard: Bool { !standards.isEmpty }
 
   /// Takes a measurement. A metric it lacks keeps its last value and its alert.
   ///
   /// - Parameter time: of the model, to date changes with.
   /// - Returns: a verdict on each metric it has; nil, and nothing counted, when it has none.
   package mutating func observe(_ metrics: Metrics, at time: Timestamp) -> Verdicts? {
-    if standard != nil { return observeStandard(metrics, at: time) }
+    if isStandard { return observeStandard(metrics, at: time) }
     guard metrics.accuracy != nil || metrics.latencyMilliseconds != nil else { return nil }
     var verdicts = Verdicts()
     total &+= 1
@@ -91,7 +91,7 @@ package struct PerformanceMonitor: Sendable {
 
   /// The same by preset `standard`, whose verdicts are absent while a reference is learned.
   private mutating func observeStandard(_ metrics: Metrics, at time: Timestamp) -> Verdicts? {
-    let isMetric = standard?.observeMetrics(metrics, at: time) == true
+    let isMetric = standards[0].observeMetrics(metrics, at: time)
     let counts = (metrics.detail?.counts?.total ?? 0) > 0
     guard isMetric || counts || metrics.accuracy != nil || metrics.latencyMilliseconds != nil else {
       return nil
@@ -100,10 +100,14 @@ package struct PerformanceMonitor: Sendable {
     if let accuracy = metrics.accuracy { accuracies.append(accuracy) }
     if let latency = metrics.latencyMilliseconds { latencies.append(latency) }
     let verdicts = Verdicts(
-      accuracy: standard?.observeAccuracy(metrics, at: time),
-      latency: standard?.observeLatency(metrics, at: time))
-    if let verdict = verdicts.accuracy { accuracyBreach = breach(verdict, standard?.accuracyFinding, .high) }
-    if let verdict = verdicts.latency { latencyBreach = breach(verdict, standard?.latency.finding, .medium) }
+      accuracy: standards[0].observeAccuracy(metrics, at: time),
+      latency: standards[0].observeLatency(metrics, at: time))
+    if let verdict = verdicts.accuracy {
+      accuracyBreach = breach(verdict, standards[0].accuracyFinding, .high)
+    }
+    if let verdict = verdicts.latency {
+      latencyBreach = breach(verdict, standards[0].latency.finding, .medium)
+    }
     return verdicts
   }
 
@@ -124,22 +128,23 @@ package struct PerformanceMonitor: Sendable {
   /// For alert policies: what came of the last measurement, whose verdict this is.
   package func finding(_ monitor: MonitorKind, _ verdict: Verdict) -> Finding? {
     let severity: Severity = monitor == .accuracy ? .high : .medium
-    guard let standard else { return Self.finding(monitor, verdict, severity) }
-    guard let found = monitor == .accuracy ? standard.accuracyFinding : standard.latency.finding else {
-      return nil
-    }
+    guard isStandard else { return Self.finding(monitor, verdict, severity) }
+    guard let found = monitor == .accuracy ? standards[0].accuracyFinding : standards[0].latency.finding
+    else { return nil }
     return Finding(
       monitor: monitor, isViolated: verdict.isDrifted, severity: severity, value: found.value,
       threshold: found.threshold, evidence: found.evidence)
   }
 
   /// Business metrics that are watched; only preset `standard` has any.
-  package var metricCount: Int { standard?.metrics.count ?? 0 }
-  package func metricName(at index: Int) -> String { standard?.metrics[index].name ?? "" }
+  package var metricCount: Int { isStandard ? standards[0].metrics.count : 0 }
+  /// - Precondition: the index is below ``metricCount``, here and below.
+  package func metricName(at index: Int) -> String { standards[0].metrics[index].name }
   /// Of the last measurement; nil when it lacks this metric.
-  package func metricVerdict(at index: Int) -> Verdict? { standard?.metrics[index].verdict }
+  package func metricVerdict(at index: Int) -> Verdict? { standards[0].metrics[index].verdict }
   package func metricFinding(at index: Int, _ verdict: Verdict) -> Finding? {
-    guard let metric = standard?.metrics[index], let found = metric.watch.finding else { return nil }
+    let metric = standards[0].metrics[index]
+    guard let found = metric.watch.finding else { return nil }
     return Finding(
       monitor: .metric, isViolated: verdict.isDrifted, severity: .medium, value: found.value,
       threshold: found.threshold, metric: metric.name, evidence: found.evidence)
@@ -163,10 +168,8 @@ package struct PerformanceMonitor: Sendable {
       accuracyBreach: accuracyBreach, latencyBreach: latencyBreach, recentAccuracy: accuracies.latest,
       recentLatencyMilliseconds: latencies.latest, totalMeasurements: total,
       trend: trend(window: settings.window),
-      metricBreaches: standard?.metrics.compactMap { metric in
-        metric.breach.map { .init(name: metric.name, breach: $0) }
-      } ?? [],
-      watches: standard?.reports ?? [])
+      metricBreaches: isStandard ? standards[0].breaches : [],
+      watches: isStandard ? standards[0].reports : [])
   }
 
   /// The mean of the last `window` measurements against that of the `window` before them.

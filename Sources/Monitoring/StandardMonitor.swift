@@ -103,6 +103,10 @@ struct StandardMonitor: Sendable {
     isCounted ? counted.finding : figure.finding
   }
 
+  var breaches: [PerformanceAssessment.MetricBreach] {
+    metrics.compactMap { metric in metric.breach.map { .init(name: metric.name, breach: $0) } }
+  }
+
   /// Of what was measured, or has a reference from elsewhere.
   var reports: [WatchReport] {
     var reports: [WatchReport] = []

@@ -12,6 +12,8 @@ package struct StandardSettings: Sendable, Equatable {
   /// The expected accuracy, where it was stated without cases.
   package var accuracy: Double?
   package var latencyQuantiles: LatencyQuantiles?
+  /// Rows that a feature baseline is learned from, where none is given.
+  package var learnedRows = 1_000
   /// At most ``MetricsDetail/maximumNamed``, each name once.
   package var metrics: [MetricSettings] = []
 

@@ -34,8 +34,20 @@ package enum Elementary {
     guard x < 709.79 else { return x.isNaN ? x : .infinity }
     let power = (x * 1.4426950408889634).rounded()
     let rest = (x - power * ln2High) - power * ln2Low
-    var sum = 1.0
-    for divisor in stride(from: 13.0, through: 1, by: -1) { sum = 1 + rest / divisor * sum }
+    // Unrolled: a loop over an array, or a stride of doubles, costs more than the arithmetic.
+    var sum = 1.0 / 6_227_020_800
+    sum = sum * rest + 1.0 / 479_001_600
+    sum = sum * rest + 1.0 / 39_916_800
+    sum = sum * rest + 1.0 / 3_628_800
+    sum = sum * rest + 1.0 / 362_880
+    sum = sum * rest + 1.0 / 40_320
+    sum = sum * rest + 1.0 / 5_040
+    sum = sum * rest + 1.0 / 720
+    sum = sum * rest + 1.0 / 120
+    sum = sum * rest + 1.0 / 24
+    sum = sum * rest + 1.0 / 6
+    sum = sum * rest + 1.0 / 2
+    sum = (sum * rest + 1) * rest + 1
     // In two steps, so that neither factor leaves the range before the product does.
     let half = (power / 2).rounded()
     return sum * power2(half) * power2(power - half)
@@ -46,28 +58,28 @@ package enum Elementary {
     x > 0 ? x + ln1p(exp(-x)) : ln1p(exp(x))
   }
 
-  /// ln Σ e^x over `values`, without overflow; −∞ for none.
-  package static func lnSumExp(_ values: some Sequence<Double>) -> Double {
-    var largest = -Double.infinity
-    var sum = 0.0
-    for value in values {
-      guard value > -.infinity else { continue }
-      if value <= largest {
-        sum += exp(value - largest)
-      } else {
-        sum = sum * exp(largest - value) + 1
-        largest = value
-      }
-    }
-    return largest + ln(sum)
+  /// The logarithm of the mean of e^x over three values, without overflow.
+  package static func lnMeanExp(_ first: Double, _ second: Double, _ third: Double) -> Double {
+    let largest = max(first, second, third)
+    guard largest > -.infinity else { return largest }
+    return largest + ln((exp(first - largest) + exp(second - largest) + exp(third - largest)) / 3)
   }
 
   /// ln(1 + x) for |x| ≤ 0.42.
   private static func logarithm(of x: Double) -> Double {
     let ratio = x / (2 + x)
     let square = ratio * ratio
-    var sum = 0.0
-    for divisor in stride(from: 23.0, through: 3, by: -2) { sum = (sum + 1 / divisor) * square }
+    var sum = square * (1.0 / 23)
+    sum = (sum + 1.0 / 21) * square
+    sum = (sum + 1.0 / 19) * square
+    sum = (sum + 1.0 / 17) * square
+    sum = (sum + 1.0 / 15) * square
+    sum = (sum + 1.0 / 13) * square
+    sum = (sum + 1.0 / 11) * square
+    sum = (sum + 1.0 / 9) * square
+    sum = (sum + 1.0 / 7) * square
+    sum = (sum + 1.0 / 5) * square
+    sum = (sum + 1.0 / 3) * square
     return 2 * ratio + 2 * ratio * sum
   }
 

@@ -58,6 +58,8 @@ final class Descriptor: Sendable {
   let featureNames: FeatureNames?
   /// Of the columns that are not text.
   let numericNames: FeatureNames?
+  /// Of the columns of text.
+  let textNames: FeatureNames?
   /// Of heads and byes.
   let dropped: UInt64?
   let intervalMilliseconds: UInt64?
@@ -110,7 +112,8 @@ final class Descriptor: Sendable {
     (self.metrics, self.dropped, intervalMilliseconds, self.first) = (metrics, dropped, interval, first)
     self.tensors = tensors ?? []
     featureNames = try names.map { (names) throws(Remark) in try Self.distinct(names) }
-    numericNames = Self.numericNames(featureNames, self.tensors)
+    numericNames = Self.names(featureNames, self.tensors, ofText: false)
+    textNames = Self.names(featureNames, self.tensors, ofText: true)
   }
 
   private static func readNames(_ reader: inout JSONReader) throws(Remark) -> [String] {
@@ -130,14 +133,17 @@ final class Descriptor: Sendable {
     return names
   }
 
-  /// Names of text columns taken out; nil when their number does not fit, which is refused with the batch.
-  private static func numericNames(_ names: FeatureNames?, _ tensors: [Tensor]) -> FeatureNames? {
-    guard let names, tensors.contains(where: \.isText) else { return names }
+  /// Those of the columns of text, or of all others; nil when their number does not fit, which is refused with
+  /// the batch.
+  private static func names(_ names: FeatureNames?, _ tensors: [Tensor], ofText isText: Bool) -> FeatureNames?
+  {
+    guard let names else { return nil }
+    guard tensors.contains(where: \.isText) else { return isText ? nil : names }
     var kept: [String] = []
     var first = 0
     for tensor in tensors where tensor.role == .rows {
       guard tensor.columns <= names.count - first else { return nil }
-      if !tensor.isText { kept += names.names[first..<first + tensor.columns] }
+      if tensor.isText == isText { kept += names.names[first..<first + tensor.columns] }
       first += tensor.columns
     }
     return FeatureNames(kept)

@@ -9,17 +9,24 @@ extension Evidence {
     writer.member("cases", count)
     writer.member("effect", effect)
     writer.member("minimum_effect", minimumEffect)
-    writer.object("change") { writer in
-      writer.key("at")
-      if let at = change.at { writer.time(at) } else { writer.null() }
-      writer.member("measurements", change.measurements)
-      writer.member("kind", change.isGradual ? "gradual" : "abrupt")
-    }
+    change.write(to: &writer)
     writer.key("quantile")
     guard let quantile else { return writer.null() }
     writer.object { writer in
       writer.member("level", quantile.level)
       writer.member("limit_ms", quantile.limit)
+    }
+  }
+}
+
+extension Evidence.Change {
+  /// As member `change`.
+  func write(to writer: inout JSONWriter) {
+    writer.object("change") { writer in
+      writer.key("at")
+      if let at { writer.time(at) } else { writer.null() }
+      writer.member("measurements", measurements)
+      writer.member("kind", isGradual ? "gradual" : "abrupt")
     }
   }
 }

@@ -32,6 +32,7 @@ package struct FramedDecoder {
     budget: WireLimits.internedDescriptorsTotal)
   /// Lent to events and used again once they are gone.
   private var blocks: [Matrix] = []
+  private var texts: [TextBlock] = []
 
   package init(limits: WireLimits = WireLimits()) { self.limits = limits }
 
@@ -111,7 +112,9 @@ package struct FramedDecoder {
       frames[3].count == layout.byteCount, frames[2].hasSameBytes(as: address.descriptorBytes),
       frames[2].count + layout.byteCount + Self.overhead <= min(limits.frameBytes, limits.messageBytes)
     else { return nil }
-    return layout.read(frames[3])
+    let metrics = layout.read(frames[3])
+    guard layout.hasDetails, let details = address.descriptor?.metrics?.details else { return metrics }
+    return layout.read(metrics, details, frames[3])
   }
 
   /// Topic and header at their longest.
@@ -315,7 +318,7 @@ package struct FramedDecoder {
     blocks.removeAll(keepingCapacity: true)
     var rows: Int?
     var columns = 0
-    var text = 0
+    texts.removeAll(keepingCapacity: true)
     for index in first..<descriptor.tensors.count {
       let tensor = descriptor.tensors[index]
       guard tensor.role == .rows, tensor.rank <= 2 else {
@@ -337,7 +340,8 @@ package struct FramedDecoder {
       case .numeric(let format):
         blocks.append(
           Matrix(rows: tensor.rows, columns: tensor.columns, format: format, received: frames[3 + index]))
-      case .bytes: text += tensor.columns
+      case .bytes:
+        texts.append(TextBlock(rows: tensor.rows, columns: tensor.columns, received: frames[3 + index]))
       }
     }
     guard rows != nil else { return nil }
@@ -346,7 +350,7 @@ package struct FramedDecoder {
     }
     guard !blocks.isEmpty else { throw Remark(.shapeMismatch, "no column of numbers") }
     var batch = FeatureBatch(names: descriptor.numericNames, blocks: blocks)
-    batch.textColumns = text
+    (batch.texts, batch.textNames) = (texts, descriptor.textNames)
     return batch
   }
 
@@ -386,7 +390,8 @@ private struct MetricsLayout {
   private let format: Matrix.Format
   private let accuracy: Int?
   private let latency: Int?
-  private let details: DetailPlaces?
+  /// They stand in the descriptor: copying them costs a plain message more than reading it.
+  let hasDetails: Bool
   let byteCount: Int
 
   /// Nil unless the descriptor is a right one of metrics.
@@ -396,19 +401,23 @@ private struct MetricsLayout {
       tensor.rows == places.count, case .numeric(let format) = tensor.datatype
     else { return nil }
     (self.format, accuracy, latency) = (format, places.accuracy, places.latency)
-    details = places.details
+    hasDetails = places.details != nil
     byteCount = tensor.elements * format.size
   }
 
-  /// Nil for counts that cannot be.
-  func read(_ frame: UnsafeRawBufferPointer) -> Metrics? {
-    let accuracy = accuracy.map { format.value(at: $0, of: frame) }
-    let latency = latency.map { format.value(at: $0, of: frame) }
-    guard let details else { return Metrics(accuracy: accuracy, latencyMilliseconds: latency) }
+  func read(_ frame: UnsafeRawBufferPointer) -> Metrics {
+    Metrics(
+      accuracy: accuracy.map { format.value(at: $0, of: frame) },
+      latencyMilliseconds: latency.map { format.value(at: $0, of: frame) })
+  }
+
+  /// With what stands beside accuracy and latency; nil for counts that cannot be.
+  func read(_ told: Metrics, _ details: DetailPlaces, _ frame: UnsafeRawBufferPointer) -> Metrics? {
     let parts = details.read { format.value(at: $0, of: frame) }
     do throws(Remark) {
       return Metrics(
-        accuracy: accuracy, latencyMilliseconds: latency, counts: try parts.counts(), named: parts.named)
+        accuracy: told.accuracy, latencyMilliseconds: told.latencyMilliseconds, counts: try parts.counts(),
+        named: parts.named)
     } catch { return nil }
   }
 }

@@ -314,28 +314,6 @@ extension PerformanceAssessment {
   }
 }
 
-extension DriftAssessment {
-  fileprivate func write(to writer: inout JSONWriter) {
-    writer.member("drift_detected", isDrifted)
-    writer.member("drift_severity", severity.rawValue)
-    writer.member("max_drift_score", maximumScore)
-    writer.array("per_feature", features.enumerated()) { writer, entry in
-      writer.object { writer in
-        writer.member("name", name(of: entry.offset))
-        writer.member("drift_detected", entry.element.isDrifted)
-        writer.member("drift_score", entry.element.score)
-        writer.member("baseline_mean", entry.element.baselineMean)
-        writer.member("new_mean", entry.element.newMean)
-      }
-    }
-    writer.object("summary") { writer in
-      writer.member("total_features", features.count)
-      writer.member("drifted_features", driftedCount)
-      writer.member("drift_percentage", Double(driftedCount) / Double(features.count) * 100)
-    }
-  }
-}
-
 extension RetrainAssessment {
   fileprivate func write(to writer: inout JSONWriter) {
     writer.member("should_retrain", shouldRetrain)

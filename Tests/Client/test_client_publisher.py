@@ -57,6 +57,45 @@ def test_metrics_on_the_wire(peer: Peer) -> None:
         wire.unpack(message.frames)
 
 
+def test_counts_latencies_and_business_metrics(peer: Peer) -> None:
+    with Publisher(peer.endpoint) as publisher:
+        publisher.metrics("m", correct=91, total=100, metrics={"revenue": 12.5, "refunds": None})
+        publisher.metrics("m", latencies_ms=[1, 2.5, None])
+        publisher.metrics("m", accuracy=0.9, latencies_ms=np.arange(3.0))
+        publisher.baseline("m", correct=950, total=1_000)
+        quantiles = {"p50": 1, "p95": 2, "p99": 3.5, "count": 100}
+        publisher.baseline("m", latency_quantiles_ms=quantiles)
+        publisher.baseline("m", accuracy=0.9)
+        counted, alone, both, first, second, third = peer.take(6)
+    said = counted.metrics()
+    assert said["correct"] == 91 and said["total"] == 100 and said["metrics.revenue"] == 12.5
+    assert np.isnan(said["metrics.refunds"])
+    assert b'"name":"latencies_ms","datatype":"FP64","shape":[3]' in alone.frames[2]
+    assert len(alone.frames) == len(both.frames) == 5 and both.metrics() == {"accuracy": 0.9}
+    assert first.metrics() == {"correct": 950, "total": 1_000}
+    assert second.metrics() == {f"latency_quantiles_ms.{key}": value for key, value in quantiles.items()}
+    assert third.metrics() == {"accuracy": 0.9}
+    for message in (counted, alone, both, first, second, third):
+        wire.unpack(message.frames)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"correct": 2, "total": 1}, {"correct": 1}, {"total": 1}, {"correct": 0.5, "total": 1},
+        {"correct": -1, "total": 1}, {"correct": 0, "total": 2**53 + 2}, {"latencies_ms": ["1"]},
+        {"latencies_ms": [1.0] * 10_001}, {"metrics": {"a": "1"}}, {"latencies_ms": []},
+    ],
+)  # fmt: skip
+def test_details_that_cannot_be(wrong: dict[str, Any]) -> None:
+    with Publisher(NOBODY, linger=0) as publisher:
+        with pytest.raises((ValueError, TypeError)):
+            publisher.metrics("m", **wrong)
+        for quantiles in ({"p50": 1}, {"p50": 3, "p95": 2, "p99": 4, "count": 1}):
+            with pytest.raises(ValueError):
+                publisher.baseline("m", latency_quantiles_ms=quantiles)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -32,8 +32,8 @@ import Testing
     #expect(Elementary.exp(-.infinity) == 0 && Elementary.exp(0) == 1)
     #expect(Elementary.exp(710) == .infinity && Elementary.exp(.nan).isNaN)
     #expect(Elementary.softplus(-.infinity) == 0 && Elementary.softplus(.infinity) == .infinity)
-    #expect(Elementary.lnSumExp([]) == -.infinity)
-    #expect(Elementary.lnSumExp([-.infinity, 3]) == 3)
-    #expect(agree(Elementary.lnSumExp([1_000, 1_000]), 1_000 + Foundation.log(2)))
+    #expect(Elementary.lnMeanExp(-.infinity, -.infinity, -.infinity) == -.infinity)
+    #expect(agree(Elementary.lnMeanExp(-.infinity, 3, -.infinity), 3 - Foundation.log(3)))
+    #expect(agree(Elementary.lnMeanExp(1_000, 1_000, 1_000), 1_000))
   }
 }

@@ -159,7 +159,12 @@ extension EventBody {
       var copy = FeatureBatch(
         names: batch.names,
         blocks: batch.blocks.map { Matrix(rows: $0.rows, columns: $0.columns, values: $0.values) })
-      copy.textColumns = batch.textColumns
+      copy.texts = batch.texts.map { text in
+        var cells: [String] = []
+        text.forEach { cells.append(String(decoding: $1, as: UTF8.self)) }
+        return TextBlock(rows: text.rows, columns: text.columns, cells: cells)
+      }
+      copy.textNames = batch.textNames
       return copy
     }
     switch self {

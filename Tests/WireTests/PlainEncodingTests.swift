@@ -155,6 +155,96 @@ import Wire
     #expect(metrics == Metrics())
   }
 
+  private static func metrics(_ data: String) throws -> Metrics? {
+    guard case .metrics(let metrics) = try decode(event(metrics, data: data)).body else { return nil }
+    return metrics
+  }
+
+  @Test func metricsInDetail() throws {
+    let whole =
+      #"{"correct":91,"total":1e2,"latencies_ms":[100,null,140],"metrics":{"rev\u0065nue":5,"x":null}}"#
+    let metrics = try #require(try Self.metrics(whole))
+    #expect(metrics.accuracy == 0.91 && metrics.latencyMilliseconds == 120)
+    #expect(metrics.toldAccuracy == nil && metrics.toldLatency == nil)
+    let detail = try #require(metrics.detail)
+    #expect(detail.counts == CaseCounts(correct: 91, total: 100))
+    #expect(detail.latencies.count == 3 && detail.latencies[1].isNaN)
+    #expect(detail.named == [.init(name: "revenue", value: 5), .init(name: "x", value: .nan)])
+    let told = try Self.metrics(
+      #"{"accuracy":0.5,"latency_ms":7,"correct":91,"total":100,"latencies_ms":[1]}"#)
+    #expect(told?.accuracy == 0.5 && told?.latencyMilliseconds == 7)
+    #expect(told?.detail?.counts?.accuracy == 0.91)
+    // Null is absent, and nothing more is told.
+    let nulls = #"{"accuracy":0.5,"correct":null,"total":null,"latencies_ms":null,"metrics":null}"#
+    #expect(try Self.metrics(nulls) == Metrics(accuracy: 0.5))
+    #expect(try Self.metrics(#"{"accuracy":0.5,"latencies_ms":[],"metrics":{}}"#)?.detail == nil)
+    #expect(try Self.metrics(#"{"correct":0,"total":0}"#)?.accuracy == nil)
+  }
+
+  @Test(arguments: [
+    #"{"correct":101,"total":100}"#, #"{"correct":1}"#, #"{"total":1}"#, #"{"correct":0.5,"total":1}"#,
+    #"{"correct":-1,"total":1}"#, #"{"correct":NaN,"total":1}"#, #"{"correct":0,"total":Infinity}"#,
+    #"{"correct":0,"total":9007199254740994}"#, #"{"correct":"1","total":2}"#, #"{"latencies_ms":3}"#,
+    #"{"latencies_ms":["1"]}"#, #"{"metrics":[1]}"#, #"{"metrics":{"":1}}"#, #"{"metrics":{"a":"1"}}"#,
+    #"{"metrics":{"a":1,"\u0061":2}}"#,
+  ])
+  func detailThatCannotBeIsRefused(data: String) {
+    #expect(Self.refusal(Self.event(Self.metrics, data: data)) == .malformed)
+  }
+
+  @Test func detailIsBounded() throws {
+    func latencies(_ count: Int) -> String {
+      Self.event(
+        Self.metrics,
+        data: "{\"latencies_ms\":[\([String](repeating: "1", count: count).joined(separator: ","))]}")
+    }
+    func named(_ count: Int) -> String {
+      let members = (0..<count).map { "\"m\($0)\":1" }.joined(separator: ",")
+      return Self.event(Self.metrics, data: "{\"metrics\":{\(members)}}")
+    }
+    #expect(Self.refusal(latencies(10_000)) == nil && Self.refusal(latencies(10_001)) == .tooLarge)
+    #expect(Self.refusal(named(32)) == nil && Self.refusal(named(33)) == .tooLarge)
+    let long = Self.event(Self.metrics, data: "{\"metrics\":{\"\(String(repeating: "x", count: 65))\":1}}")
+    #expect(Self.refusal(long) == .malformed)
+  }
+
+  @Test func baselinesInDetail() throws {
+    let type = #""type":"tidemark.baseline.v1","subject":"m""#
+    let quantiles = #""latency_quantiles_ms":{"p50":1,"p95":2,"p99":2,"count":10}"#
+    let body = Self.event(type, data: #"{"correct":9,"total":10,\#(quantiles)}"#)
+    guard case .baseline(let update) = try Self.decode(body).body else { return #expect(Bool(false)) }
+    #expect(update.accuracy == nil && update.expectedAccuracy == 0.9)
+    #expect(update.latencyQuantiles == LatencyQuantiles(p50: 1, p95: 2, p99: 2, count: 10))
+    for wrong in [
+      #"{"p50":1,"p95":2,"p99":2}"#, #"{"p50":3,"p95":2,"p99":2,"count":1}"#, "3",
+      #"{"p50":-1,"p95":2,"p99":2,"count":1}"#, #"{"p50":1,"p95":2,"p99":2,"count":0.5}"#,
+    ] {
+      let body = Self.event(type, data: #"{"latency_quantiles_ms":\#(wrong)}"#)
+      #expect(Self.refusal(body) == .malformed, "\(wrong)")
+    }
+    let none = Self.event(type, data: #"{"accuracy":1,"correct":null,"latency_quantiles_ms":null}"#)
+    guard case .baseline(let update) = try Self.decode(none).body else { return #expect(Bool(false)) }
+    #expect(update.counts == nil && update.latencyQuantiles == nil && update.accuracy == 1)
+  }
+
+  /// What is written of an event is read as the same.
+  @Test func detailsSurviveTheRoundTrip() throws {
+    let metrics = Metrics(
+      accuracy: nil, latencyMilliseconds: 3, counts: CaseCounts(correct: 0x1p53 - 1, total: 0x1p53),
+      latencies: [0.5, .nan], named: [.init(name: "a \"b\"", value: .nan), .init(name: "é", value: 1e300)])
+    let event = Event(
+      header: EventHeader(
+        id: .text("1"), origin: Origin(source: SourceName("s")!, model: ModelKey(name: ModelName("m")!))),
+      body: .metrics(metrics))
+    var encoder = EventEncoder()
+    let encoded = encoder.encode(event)
+    let text = String(decoding: try #require(encoded).body, as: UTF8.self)
+    #expect(!text.contains("accuracy") && text.contains("9007199254740992"))
+    guard case .metrics(let again) = try Self.decode(text).body else { return #expect(Bool(false)) }
+    #expect(again.accuracy == metrics.accuracy && again.toldAccuracy == nil)
+    #expect(again.detail?.counts == metrics.detail?.counts && again.detail?.named == metrics.detail?.named)
+  }
+
   /// Batches that repeat their names share one list.
   @Test func namesAreShared() throws {
     var decoder = PlainDecoder()

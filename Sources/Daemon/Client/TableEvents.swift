@@ -100,10 +100,12 @@ struct TableEvents {
         timePlace = place
       }
       self.columns = columns
-      let measured = columns.contains("accuracy") || columns.contains("latency_ms")
+      let counted = columns.contains("correct") && columns.contains("total")
+      let measured = columns.contains("accuracy") || columns.contains("latency_ms") || counted
       kind = request.kind ?? (measured ? .metrics : .features)
       guard kind != .metrics || measured else {
-        throw PublishFile.Problem(message: "metrics need a column accuracy or latency_ms")
+        throw PublishFile.Problem(
+          message: "metrics need a column accuracy or latency_ms, or correct and total")
       }
       guard kind != .metrics else { return }
       let features = columns.indices.filter { $0 != timePlace }.map { columns[$0] }
@@ -121,7 +123,14 @@ struct TableEvents {
         }
         return value
       }
-      return Metrics(accuracy: try value("accuracy"), latencyMilliseconds: try value("latency_ms"))
+      let told = Metrics(accuracy: try value("accuracy"), latencyMilliseconds: try value("latency_ms"))
+      guard let correct = try value("correct"), let total = try value("total"), !correct.isNaN || !total.isNaN
+      else { return told }
+      guard let counts = CaseCounts(correct: correct, total: total) else {
+        throw PublishFile.Problem(message: "\(correct) correct of \(total)")
+      }
+      return Metrics(
+        accuracy: told.accuracy, latencyMilliseconds: told.latencyMilliseconds, counts: counts)
     }
 
     private mutating func batch() throws -> Ready {

@@ -83,3 +83,17 @@ extension ConfigurationParser {
     return settings
   }
 }
+
+extension ModelSettings {
+  /// A drift score is a number of deviations under one preset and a stability index under the other, so each has a
+  /// threshold of its own where none is given.
+  fileprivate static let driftThresholds: [Preset: Double] = [.reference: 2, .standard: 0.25]
+
+  /// Puts the preset's threshold in the place of the other's.
+  mutating func refreshDriftThreshold() {
+    guard Self.driftThresholds.values.contains(retrain.driftThreshold),
+      let threshold = Self.driftThresholds[preset]
+    else { return }
+    retrain.driftThreshold = threshold
+  }
+}

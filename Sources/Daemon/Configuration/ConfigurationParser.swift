@@ -194,6 +194,7 @@ struct ConfigurationParser {
     if let metrics = members["metrics"] { readMetrics(metrics, into: &settings) }
     if let drift = members["drift"] { readDrift(drift, into: &settings.drift) }
     if let retrain = members["retrain"] { readRetrain(retrain, into: &settings.retrain) }
+    settings.refreshDriftThreshold()
     if let silence = members["no_data_after"]?.duration() {
       settings.noDataAfter = silence == .zero ? nil : silence
     }
@@ -211,7 +212,10 @@ struct ConfigurationParser {
     _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
     if let features = members["features"] {
       let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
-      if let batch = table.read(features) { settings.baselineFeatures = FeatureBaseline(batch) }
+      if let batch = table.read(features) {
+        // In detail also under preset `reference`, since an entry that inherits it may have another one.
+        settings.baselineFeatures = FeatureBaseline(batch, isDetailed: true)
+      }
     }
   }
 

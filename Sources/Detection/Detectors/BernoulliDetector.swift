@@ -7,7 +7,7 @@ package import Statistics
 ///   reference's by at least `minimumEffect`.
 /// - Defaults: p_j = m + (1−m)·{.02, .05, .1, .2, .4, .7}; A = 10⁴; m the Wilson upper bound of the reference
 ///   plus a tolerance of 0; effect 0.01, which is one point.
-/// - Cost: about 250 ns an observation, however many cases it holds; memory 600 bytes.
+/// - Cost: about 300 ns an observation, however many cases it holds; memory 600 bytes.
 /// - Guarantee: at least A observations on average to a false alarm, whatever n is, as long as the rate given
 ///   the past is at most m. One reference in a hundred has a true rate above its Wilson bound.
 /// - Weakness: a rise of less than about a point is not seen, as the grid begins at two; with 1,000 reference

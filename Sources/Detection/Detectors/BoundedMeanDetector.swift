@@ -6,7 +6,7 @@ import Statistics
 ///   λ from −m_lo/(1−m_lo) to 0; in an ``EvidenceMixture``, both sides of equal weight. It alarms when
 ///   evidence ≥ ln A and the mean since the change began is at least `minimumEffect` off the expected one.
 /// - Defaults: λ_j of {.05, .1, .2, .4, .7, .95}; A = 10⁴; effect 0.01, a hundredth of the range.
-/// - Cost: about 100 ns a component (6 a side) and value; memory 1.1 KiB two-sided.
+/// - Cost: about 50 ns a component (6 a side) and value; memory 1.1 KiB two-sided.
 /// - Guarantee: at least A values on average to a false alarm as long as the mean given the past stays within
 ///   [m_lo, m_hi]; values need be neither independent nor of any distribution.
 /// - Weakness: it bets at most the whole of x/m, so that a metric which varies little within its range is

@@ -6,7 +6,7 @@ import Statistics
 ///   .5, .05 or .01 of the values that the quantiles are of, plus a tolerance; evidence is the logarithm of
 ///   the mean of the three e-values, itself one of an e-detector.
 /// - Defaults: A = 10⁴; tolerance 0; effect 0.01: one case in a hundred more above the quantile.
-/// - Cost: about 800 ns an observation, however many values it holds; memory 1.7 KiB.
+/// - Cost: about 1 µs an observation, beside 2 ns a value that it holds; memory 1.7 KiB.
 /// - Guarantee: at least A observations on average to a false alarm, whatever the distribution, as long as the
 ///   share above each quantile given the past is at most its bound. Each bound fails for one reference in a
 ///   hundred.
@@ -85,9 +85,8 @@ package struct QuantileDetector: Detector {
   /// What the last observation came to: effect, change and count are of the quantile that weighs most.
   package var verdict: Verdict {
     var verdict = detectors[heaviest].verdict
-    verdict.score =
-      Elementary.lnSumExp(detectors.lazy.map { $0.mixture.evidence })
-      - Elementary.ln(Double(detectors.count))
+    verdict.score = Elementary.lnMeanExp(
+      detectors[0].mixture.evidence, detectors[1].mixture.evidence, detectors[2].mixture.evidence)
     verdict.isDrifted =
       verdict.score >= verdict.threshold && (minimumEffect <= 0 || verdict.effect?.isRelevant == true)
     return verdict

@@ -7,7 +7,7 @@ import Statistics
 ///   γ = 0. A value above z alarms and is not learned from; one above t is a further excess. γ and σ are those
 ///   of greatest likelihood with γ ≥ 0, a search over θ = γ/σ with γ(θ) = mean ln(1 + θy) (Grimshaw 1993).
 /// - Defaults: level .98; q = 10⁻⁴; the last 192 excesses are kept, and fitted again after every eighth.
-/// - Cost: O(1) a value and about 80 µs for each eighth excess, 200 ns a value on average; memory 1.6 KiB.
+/// - Cost: O(1) a value and some 100 µs for each eighth excess, about 350 ns a value on average; memory 1.6 KiB.
 /// - Guarantee: none for a finite sample; about q a value for an unchanging stream with such a tail. A tail
 ///   that ends (γ < 0) is taken as exponential, and alarms less often.
 /// - Weakness: each value stands alone: a stream that is slow alarms again and again, and one that becomes

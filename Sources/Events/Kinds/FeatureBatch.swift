@@ -5,8 +5,10 @@ package struct FeatureBatch: Sendable {
   /// Matrices of equally many rows whose columns stand side by side; one, unless the producer's
   /// columns differ in type.
   package var blocks: [Matrix]
-  /// Columns of text that came with these and are not judged.
-  package var textColumns = 0
+  /// Columns of text that came with these, of as many rows; judged by preset `standard` alone.
+  package var texts: [TextBlock] = []
+  /// One name a column of text; nil when the producer gave none.
+  package var textNames: FeatureNames?
 
   /// - Precondition: there are as many names as columns, and as many rows in every block (the decoder
   ///   refuses anything else).
@@ -20,7 +22,9 @@ package struct FeatureBatch: Sendable {
   package init(names: FeatureNames?, matrix: Matrix) { self.init(names: names, blocks: [matrix]) }
 
   package var rows: Int { blocks.first?.rows ?? 0 }
+  /// Of numbers.
   package var columns: Int { blocks.reduce(0) { $0 + $1.columns } }
+  package var textColumns: Int { texts.reduce(0) { $0 + $1.columns } }
 }
 
 /// A dense matrix of numbers, row after row; NaN and infinities stand for missing values.

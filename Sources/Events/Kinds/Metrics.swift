@@ -77,7 +77,10 @@ package final class MetricsDetail: Sendable, Equatable, CustomStringConvertible 
     left.counts == right.counts && left.latencies == right.latencies && left.named == right.named
   }
 
-  package var description: String { "\(counts as Any) \(latencies) \(named)" }
+  /// Names in order, since an object of JSON has none.
+  package var description: String {
+    "\(counts as Any) \(latencies) \(named.sorted { $0.name < $1.name })"
+  }
 }
 
 /// Right answers among answers that were checked.

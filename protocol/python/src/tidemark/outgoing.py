@@ -48,7 +48,8 @@ class Baseline:
         values = {**dict(older.values), **dict(self.values)}
         # An accuracy and the cases that it is from are one part.
         if any(name in ACCURACY for name, _ in self.values):
-            values = {name: value for name, value in values.items() if name not in ACCURACY or name in dict(self.values)}
+            given = dict(self.values)
+            values = {name: value for name, value in values.items() if name not in ACCURACY or name in given}
         return replace(self, values=tuple(values.items()), table=self.table or older.table)
 
 
