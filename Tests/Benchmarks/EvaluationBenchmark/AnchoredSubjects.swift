@@ -40,7 +40,8 @@ extension Recipe {
   }
 
   /// Alarms on single values, so q = 1/A.
-  static let tail = Recipe(name: "tail", referenceRows: 1_000, isMadeForRunLength: true) { length, reference in
+  static let tail = Recipe(name: "tail", referenceRows: 1_000, isMadeForRunLength: true) {
+    length, reference in
     Tail(detector: TailThreshold(reference: reference, risk: 1 / length))
   }
 }
