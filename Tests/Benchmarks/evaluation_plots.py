@@ -14,10 +14,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from evaluation_runs import LONGEST_DELAY, RATE_SHIFTS, REAL_SHIFTS, SUBJECTS, TARGETS, Race, RunLengths
-from evaluation_streams import MISS, OURS, Outcomes
+from evaluation_streams import EVIDENCE, MISS, OURS, Outcomes
 
 #: Okabe and Ito's palette, told apart by all kinds of sight.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW = (
@@ -26,7 +28,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW = (
 GREY, PALE = "#777777", "#eeeeee"
 
 plt.rcParams.update({
-    "svg.hashsalt": "tidemark", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9,
+    "svg.hashsalt": "tidemark", "svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#999999",
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "xtick.color": "#555555", "ytick.color": "#555555", "axes.labelcolor": "#333333",
@@ -71,15 +73,29 @@ def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], least: flo
                       va="center", annotation_clip=False)  # fmt: skip
 
 
+def powers(axis: Axis, exponents: Sequence[int]) -> None:
+    """Marks powers of ten, in plain text and without strokes."""
+    names = [str(10**each) if each < 2 else f"10{'²³⁴⁵⁶'[each - 2]}" for each in exponents]
+    axis.set_major_locator(FixedLocator([10.0**each for each in exponents]))
+    axis.set_major_formatter(FixedFormatter(names))
+    axis.set_minor_locator(NullLocator())
+    axis.set_tick_params(length=0)
+    axis.grid(visible=True, color="#dddddd", linewidth=0.5)
+
+
+def rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}"
+
+
 def write(figure: Figure, path: Path) -> None:
-    """Without what a picture of this size does not need: minor ticks, and more than a tenth of a point."""
-    for axes in figure.axes:
-        axes.minorticks_off()
+    """Without what a picture of this size does not need: more than a tenth of a point, ids, blanks."""
     drawn = io.StringIO()
     figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    text = re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found[0]):.1f}", drawn.getvalue())
-    path.with_suffix(".svg").write_text(re.sub(r"\n\s*(<!--.*?-->)?", "\n", text))
+    text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"\d+\.\d{2,}", rounded, tag[0]), drawn.getvalue())
+    text = re.sub(r'<g id="(?!figure)[^"]*">', "<g>", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
+    text = re.sub(r" ?\n([LQC\"z])", r"\1", text).replace("'DejaVu Sans'", "sans-serif")
+    path.with_suffix(".svg").write_text(re.sub(r"\n\s*", "\n", text))
 
 
 def run_lengths(lengths: RunLengths, path: Path) -> None:
@@ -93,7 +109,7 @@ def run_lengths(lengths: RunLengths, path: Path) -> None:
         for scenario in subject.scenarios:
             colour, text = SCENARIO_STYLE[scenario]
             is_promised = scenario in subject.promised
-            runs = [each for each in lengths[name, scenario] if 2 <= each.level <= 6]
+            runs = [each for each in lengths[name, scenario] if 2 <= each.level <= 6 and 2 * each.level % 1 == 0]
             seen = [each for each in runs if each.alarms]
             x = [10**each.level for each in seen]
             bounds = [each.bounds for each in seen]
@@ -108,9 +124,11 @@ def run_lengths(lengths: RunLengths, path: Path) -> None:
             last = (seen[-1].level, math.log10(seen[-1].mean)) if seen else (silent.level, math.log10(silent.bounds[0]))
             if silent and seen:
                 last = max(last, (silent.level, math.log10(silent.bounds[0])))
-            ends.append((10 ** last[0], min(last[1], 6.3), text, colour))
+            ends.append((10 ** last[0], min(last[1], 6.15), text, colour))
         label_ends(axes, ends, 0.28)
         axes.set_title(title)
+        powers(axes.xaxis, range(2, 7))
+        powers(axes.yaxis, range(2, 7))
     for axes in grid[-1]:
         axes.set_xlabel("promised run length A")
     for axes in grid[:, 0]:
@@ -146,41 +164,49 @@ def delays(races: Sequence[Race], path: Path) -> None:
                 continue
             x, y = [10**each.target for each in chosen], [max(each.median, 2) for each in chosen]
             axes.plot(x, y, color=colour, linewidth=1.6)
-            for place, each in enumerate(chosen):
-                axes.plot(x[place], y[place], marker="o", color=colour, markersize=4.5,
-                          markerfacecolor=colour if each.is_matched else "white")  # fmt: skip
-            ends.append((x[-1], math.log10(y[-1]), text, colour))
+            for fill, is_matched in ((colour, True), ("white", False)):
+                points = [pair for pair, each in zip(zip(x, y, strict=True), chosen, strict=True)
+                          if each.is_matched == is_matched]  # fmt: skip
+                if points:
+                    axes.plot(*zip(*points, strict=True), "o", color=colour, markersize=4.5, markerfacecolor=fill)
+            if chosen[-1].target == TARGETS[-1]:
+                ends.append((x[-1], math.log10(y[-1]), text, colour))
+            else:
+                axes.annotate(text, (x[0], y[0]), xytext=(0, 6), textcoords="offset points", color=colour, fontsize=7.5)
         label_ends(axes, ends, 0.125, 7.5)
+        powers(axes.xaxis, TARGETS)
+        powers(axes.yaxis, range(1, 4))
         axes.set_title(f"rate .1 → {shift:g}" if is_of_rates else f"mean moved by {shift:g}σ")
     for axes in grid[-1]:
-        axes.set_xticks([10**target for target in TARGETS])
         axes.set_xlabel("run length to a false alarm, measured")
     for axes in grid[:, 0]:
         axes.set_ylabel("median delay, rows")
-    grid[0, 0].text(1.2e6, LONGEST_DELAY * 1.15, "most runs missed", color=GREY, fontsize=8, ha="right")
+    grid[0, 0].text(750, LONGEST_DELAY * 1.15, "most runs missed", color=GREY, fontsize=8)
     figure.tight_layout()
     write(figure, path)
 
 
 def error_streams(tables: dict[str, Outcomes], nulls: Outcomes, path: Path) -> None:
     """A row a detector: a dot for each stream's delay, what was missed at the right, false alarms at the left."""
-    figure, grid = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True)
+    figure, grid = plt.subplots(1, 2, figsize=(11, 4.9), sharey=True)
     names = list(nulls)
     for axes, kind in zip(grid, ("abrupt", "gradual"), strict=True):
         axes.set(xscale="log", xlim=(1.6, 9_000), ylim=(len(names) - 0.5, -0.6))
         axes.axvspan(MISS, 9_000, color=PALE, linewidth=0)
         for row, name in enumerate(names):
-            colour = BLUE if name == OURS else GREY
+            colour = BLUE if name in (OURS, EVIDENCE) else GREY
+            found: list[tuple[float, float]] = []
+            missed: list[tuple[float, float]] = []
             outcomes = [each for table in tables.values() for each in table[name] if each.stream.kind == kind]
-            missed = 0
             for number, each in enumerate(outcomes):
-                offset = 0.24 * math.sin(2.4 * number)
+                offset = row + 0.24 * math.sin(2.4 * number)
                 if each.delay is None:
-                    x, missed = MISS * 1.35 * 1.25 ** (missed % 4), missed + 1
-                    axes.plot(x, row + offset, marker="x", color=VERMILION, markersize=5)
+                    missed.append((MISS * 1.35 * 1.25 ** (len(missed) % 4), offset))
                 else:
-                    axes.plot(max(each.delay, 2), row + offset, marker="o", color=colour, markersize=4, alpha=0.55,
-                              markeredgewidth=0)  # fmt: skip
+                    found.append((max(each.delay, 2), offset))
+            axes.plot(*zip(*found, strict=True), "o", color=colour, markersize=4, alpha=0.55, markeredgewidth=0)
+            if missed:
+                axes.plot(*zip(*missed, strict=True), "x", color=VERMILION, markersize=5)
             values = [MISS if each.delay is None else each.delay for each in outcomes]
             middle = float(np.median(values))
             axes.plot([middle, middle], [row - 0.36, row + 0.36], color=BLACK, linewidth=2)
@@ -192,6 +218,7 @@ def error_streams(tables: dict[str, Outcomes], nulls: Outcomes, path: Path) -> N
         axes.set_xlabel("rows from the change to the alarm")
         axes.text(MISS * 1.08, len(names) - 0.55, "missed", fontsize=8, color=GREY, va="bottom")
         axes.spines["left"].set_visible(False)
+        powers(axes.xaxis, range(1, 4))
         axes.tick_params(axis="y", length=0)
     silent = [sum(each.false for each in nulls[name]) for name in names]
     grid[0].set_yticks(
@@ -199,6 +226,6 @@ def error_streams(tables: dict[str, Outcomes], nulls: Outcomes, path: Path) -> N
         [f"{name}\n{count} in 400k null" for name, count in zip(names, silent, strict=True)],
     )
     for tick, name in zip(grid[0].get_yticklabels(), names, strict=True):
-        tick.set_color(BLUE if name == OURS else "#444444")
+        tick.set_color(BLUE if name in (OURS, EVIDENCE) else "#444444")
     figure.tight_layout()
     write(figure, path)

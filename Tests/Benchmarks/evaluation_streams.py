@@ -19,6 +19,8 @@ import numpy as np
 from river import drift, tree
 from river.datasets import synth
 
+from evaluation_runs import PROGRAM
+
 DATA = Path(__file__).resolve().parent / "data" / "error_streams.json"
 
 #: What a miss counts as delay.
@@ -30,7 +32,7 @@ NOISE = 0.1
 LEAST_CHANGE = 0.02
 NULL_STREAMS, NULL_LENGTH = 20, 20_000
 
-OURS = "tidemark detect"
+OURS, EVIDENCE = "tidemark detect", "Bernoulli e-SR"
 
 
 @dataclass(frozen=True)
@@ -174,9 +176,17 @@ def tidemark(binary: Path, errors: bytes) -> list[int]:
     return [json.loads(line)["index"] for line in ran.stdout.splitlines()]
 
 
+def evidence(errors: bytes) -> list[int]:
+    text = errors.translate(bytes.maketrans(b"\0\1", b"01")).decode() + "\n"
+    ran = subprocess.run([PROGRAM, "errors"], input=text, capture_output=True, text=True, check=True)
+    found: list[int] = json.loads(ran.stdout)["alarms"]
+    return found
+
+
 def detectors(binary: Path) -> dict[str, Callable[[bytes], list[int]]]:
     return {
         OURS: partial(tidemark, binary),
+        EVIDENCE: evidence,
         "ADWIN": partial(river, drift.ADWIN),
         "Page–Hinkley": partial(river, drift.PageHinkley),
         "HDDM_A": partial(river, drift.binary.HDDMA),

@@ -6,6 +6,7 @@ import Statistics
 ///     evaluation-benchmark delays SUBJECT SCENARIO SEED STREAMS SHIFT LOG10…     after a change
 ///     evaluation-benchmark cost SUBJECT     time of an observation and memory
 ///     evaluation-benchmark pairs SEED STREAMS ROWS   a correlation that flips, and one that stays
+///     evaluation-benchmark errors           alarms of the preset's detector on a line of zeroes and ones
 ///     evaluation-benchmark gates SEED       batches in which nothing that matters has changed
 ///
 /// LOG10 are logarithms of run lengths, ascending.
@@ -25,6 +26,7 @@ import Statistics
     case "pairs" where words.count == 4:
       Pairs.report(
         seed: UInt64(try number(words[1])), streams: try number(words[2]), rows: try number(words[3]))
+    case "errors" where words.count == 1: Errors.report()
     case "gates" where words.count == 2: Gates.report(seed: UInt64(try number(words[1])))
     default: throw Misuse()
     }
@@ -54,5 +56,7 @@ import Statistics
 }
 
 struct Misuse: Error, CustomStringConvertible {
-  var description: String { "usage: evaluation-benchmark runs|delays|cost|pairs|gates …, see its source" }
+  var description: String {
+    "usage: evaluation-benchmark runs|delays|cost|pairs|errors|gates …, see its source"
+  }
 }
