@@ -71,7 +71,7 @@ def run_length_page(lengths: runs.RunLengths, is_promised: bool) -> list[str]:
             if usual == 4:
                 cells.append("the same")
             else:
-                cells.append(f"{POWERS[int(usual)]}: {run_length_cell(at[usual], is_promised)}")
+                cells.append(f"{subject.usual}: {run_length_cell(at[usual], is_promised)}")
             name = subject.label + (f", in {subject.unit}" if subject.unit != "rows" else "")
             lines.append(line([name, runs.SCENARIOS[scenario], *cells]))
     return lines
@@ -88,7 +88,7 @@ def broken(lengths: runs.RunLengths) -> list[str]:
                 if run and run.verdict == "NOT kept":
                     found.append(
                         f"{subject.label}, {runs.SCENARIOS[scenario]}: {short(run.mean)} instead of "
-                        f"{POWERS[int(level)]}"
+                        f"{subject.usual if level == subject.default else POWERS[int(level)]}"
                     )
     return found
 

@@ -36,7 +36,7 @@ plt.rcParams.update({
 })  # fmt: skip
 
 PANELS = (
-    ("glr rate", "tidemark detect: zeroes and ones"),
+    ("detect rates", "tidemark detect: zeroes and ones"),
     ("meanvar", "tidemark detect: real values"),
     ("mmd", "tidemark detect: tables"),
     ("bernoulli", "Bernoulli e-SR"),
@@ -142,7 +142,7 @@ RACERS = {
     "meanvar": (BLUE, "meanvar (detect)"), "meanvar alone": (SKY, "mean+var GLR"), "glr mean": (BLACK, "mean GLR"),
     "mmd": (GREEN, "mmd (detect)"), "bounded": (ORANGE, "bounded e-SR"), "quantile": (VERMILION, "quantile e-SR"),
     "bins of 8": (PURPLE, "bins of 8"), "bins of 100": (YELLOW, "bins of 100"),
-    "glr rate": (BLUE, "rate GLR (detect)"), "bernoulli": (ORANGE, "e-SR, 1000 rows"),
+    "detect rates": (BLUE, "rates (detect)"), "glr rate": (BLACK, "rate GLR"), "bernoulli": (ORANGE, "e-SR, 1000 rows"),
     "bernoulli, rate known": (VERMILION, "e-SR, rate known"),
 }  # fmt: skip
 

@@ -71,9 +71,17 @@ class Subject:
     def promises(self) -> tuple[float, ...]:
         return tuple(sorted({3, 4, self.default}))
 
+    @property
+    def usual(self) -> str:
+        """The default run length in words."""
+        power = round(self.default)
+        return f"10{'²³⁴⁵⁶'[power - 2]}" if power == self.default else f"{10**self.default / 1000:,.0f} k"
+
 
 SUBJECTS = (
-    Subject("glr rate", "GLR of rates (`detect`, zeroes and ones)", RATES[:2], 200, 20_000, RATES, 6),
+    Subject("detect rates", "e-SR or GLR of rates (`detect`, zeroes and ones)", RATES[:2], 120, 20_000, RATES,
+            math.log10(1 / (1 / 4e6 + 1 / 3e5)), COARSE, MIDDLE),
+    Subject("glr rate", "GLR of rates alone", RATES[:2], 200, 20_000, RATES, 6),
     Subject("bernoulli", "Bernoulli e-SR, 1000 reference rows", ("rate", "rate .3"), 200, 20_000, RATES),
     Subject("bernoulli, rate known", "Bernoulli e-SR, true rate known", ("rate",), 200, 20_000,
             ("rate", "sticky", "wave")),

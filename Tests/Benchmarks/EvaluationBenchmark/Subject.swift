@@ -21,6 +21,14 @@ struct Recipe: Sendable {
   let make: @Sendable (_ runLength: Double, _ reference: [Double]) -> any Subject
 
   static let all: [Recipe] = [
+    Recipe(name: "detect rates", isMadeForRunLength: true, isOfRates: true) { length, _ in
+      // Shares of the false alarms as `tidemark detect` has them: of 1/(2.8·10⁵) one in 14 is the split's.
+      Series(
+        series: EitherSeries(
+          ScalarSeries(
+            GLRDetector(.rate, shareOfFalls: 0.1, observationsPerFalseAlarm: length * (4e6 / 3e5 + 1))),
+          AnchoredSeries<BernoulliDetector>.bernoulli(rowsPerFalseAlarm: length * (3e5 / 4e6 + 1))))
+    },
     Recipe(name: "glr rate", isOfRates: true) { _, _ in
       learning(GLRDetector(.rate, observationsPerFalseAlarm: 1))
     },
