@@ -184,7 +184,7 @@ def run_lengths(seed: int, executor: Executor, *, is_quick: bool) -> RunLengths:
 
     def measure(subject: Subject, scenario: str) -> list[RunLength]:
         levels = sorted({*subject.levels(scenario), *((float(subject.default),) if len(subject.grid) > 3 else ())})
-        streams = max(10, subject.streams // 8) if is_quick else subject.streams
+        streams = max(10, subject.streams // 4) if is_quick else subject.streams
         lines = ask("runs", subject.name, scenario, seed, streams, subject.length, MULTIPLE, *levels)
         return [
             RunLength(level, line["alarms"], line["observations"])
@@ -218,7 +218,7 @@ def races(seed: int, lengths: RunLengths, executor: Executor, *, is_quick: bool)
         for target in TARGETS:
             level = level_of(target, lengths[subject.name, scenario])
             made.append(Race(subject, shift, target, level or float(target), level is not None))
-        streams = DELAY_STREAMS // (8 if is_quick else 1)
+        streams = DELAY_STREAMS // (4 if is_quick else 1)
         ordered = sorted(made, key=lambda race: race.level)
         levels = [race.level for race in ordered]
         for race, line in zip(
