@@ -153,7 +153,8 @@ def delays(races: Sequence[Race], path: Path) -> None:
     for axes, (is_of_rates, shift) in zip(grid.flat, shifts, strict=True):
         axes.set(xscale="log", yscale="log", xlim=(700, 1.3e6), ylim=(1.5, 6_000))
         axes.axhline(LONGEST_DELAY, color=GREY, linewidth=0.8, linestyle=":")
-        ends = []
+        ends: list[tuple[float, float, str, str]] = []
+        starts: list[tuple[float, float, str, str]] = []
         for name, (colour, text) in RACERS.items():
             chosen = [
                 each for each in races
@@ -172,8 +173,9 @@ def delays(races: Sequence[Race], path: Path) -> None:
             if chosen[-1].target == TARGETS[-1]:
                 ends.append((x[-1], math.log10(y[-1]), text, colour))
             else:
-                axes.annotate(text, (x[0], y[0]), xytext=(0, 6), textcoords="offset points", color=colour, fontsize=7.5)
+                starts.append((x[0] * 0.9, math.log10(y[0]) + 0.11, text, colour))
         label_ends(axes, ends, 0.125, 7.5)
+        label_ends(axes, starts, 0.15, 7.5)
         powers(axes.xaxis, TARGETS)
         powers(axes.yaxis, range(1, 4))
         axes.set_title(f"rate .1 → {shift:g}" if is_of_rates else f"mean moved by {shift:g}σ")
