@@ -118,3 +118,16 @@ def test_missing_values_and_other_separators():
     assert 2000 <= alarm["index"] < 2100
     table = column([f"{a};{b}" for a, b in zip(values, values)], header="a;b")
     assert alarms(table, "--columns", "b") == plain
+
+
+def test_the_readme_shows_what_it_says():
+    """The turned columns of the weather, found at row 12,000, give or take what the evidence takes."""
+    readme = (harness.REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (shown,) = [line for line in readme.splitlines() if line.startswith('{"change_point"')]
+    run = subprocess.run(
+        [harness.binary(), "detect", "deploy/weather/weather.csv", "--columns", "dew point"],
+        cwd=harness.REPOSITORY, capture_output=True, text=True, check=True)
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(found) == 6 and sum(alarm["index"] < 2.5 * 365 for alarm in found) == 3
+    (turned,) = [alarm for alarm in found if abs(alarm["change_point"] - 12_000) < 30]
+    assert {**turned, "evidence": 0} == {**json.loads(shown), "evidence": 0}
