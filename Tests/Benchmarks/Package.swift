@@ -32,6 +32,11 @@ let package = Package(
       name: "kernel-benchmark", dependencies: ["Statistics", "Detection", "Monitoring", "Events"],
       path: "KernelBenchmark",
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+    .target(name: "CMeter", path: "CMeter"),
+    .executableTarget(
+      name: "evaluation-benchmark", dependencies: ["CMeter", "Detection", "Statistics"],
+      path: "EvaluationBenchmark",
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .executableTarget(
       name: "wire-benchmark", dependencies: ["ZeroMQ", "Wire", "Events"], path: "WireBenchmark"),
     .executableTarget(

@@ -4,6 +4,7 @@
 #   bash Tests/Benchmarks/run.sh campaign [--report FILE] …     the counts of long runs: see campaign.py
 #   bash Tests/Benchmarks/run.sh faults [--seed N] …            faults on purpose: see faults.py
 #   bash Tests/Benchmarks/run.sh delivery [--rounds N] …        what delivery costs: see delivery.py
+#   bash Tests/Benchmarks/run.sh evaluate [--seed N] [--quick]  how well the detectors detect: see evaluate.py
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -38,19 +39,24 @@ swift build --package-path "$here" -c release >&2
 
 # The tests' environment if it is there, else any python3 that has what is needed, else one of our own.
 needs='import sys, numpy, zmq; assert sys.version_info >= (3, 11)'
+packages=(numpy pyzmq)
+if [ "${1:-}" = evaluate ]; then
+  needs+='; import matplotlib, scipy, river; assert river.__version__ == "0.26.1"'
+  packages=(-r "$here/requirements.txt")
+fi
 for python in "$root/.venv/bin/python" "$(command -v python3 || true)" "$here/.build/venv/bin/python" ''; do
   if [ -z "$python" ] || { [ -x "$python" ] && "$python" -c "$needs" 2>/dev/null; }; then break; fi
 done
 if [ -z "$python" ]; then
   python3 -m venv "$here/.build/venv" || die "no Python environment; apt-get install python3-venv"
-  "$here/.build/venv/bin/pip" install --quiet numpy pyzmq || die "numpy and pyzmq could not be installed"
+  "$here/.build/venv/bin/pip" install --quiet "${packages[@]}" || die "${packages[*]} could not be installed"
   python=$here/.build/venv/bin/python
-  "$python" -c "$needs" || die "Python 3.11 or later is needed, with numpy and pyzmq"
+  "$python" -c "$needs" || die "Python 3.11 or later is needed, with ${packages[*]}"
 fi
 
 program=run.py
 case ${1:-} in
-  campaign | faults | delivery)
+  campaign | faults | delivery | evaluate)
     program=$1.py
     shift
     ;;
