@@ -44,7 +44,8 @@ MALFORMED: dict[str, Event | str | bytes] = {
     "a time that is none": {**good("m", 1), "time": "yesterday"},
     "rows that are no list": event("features", "m", 1, {"rows": 3}),
     "a row that is no list": event("features", "m", 1, {"rows": [1, 2]}),
-    "a text in a row": event("features", "m", 1, {"rows": [["a"]]}),
+    "an object in a row": event("features", "m", 1, {"rows": [[1, {}]]}),
+    "an object in a row with text": event("features", "m", 1, {"rows": [["a", {}]]}),
     "names that are no list": event("features", "m", 1, {"feature_names": "a", "rows": [[1]]}),
 }
 
@@ -62,6 +63,7 @@ REFUSED: dict[str, Event] = {
     "unsupported_version": {**good("m", 1), "type": "tidemark.metrics.v2"},
     "unknown_kind": event("nonsense", "m", 1, {}),
     "missing_time": metrics("m", None, GOOD),
+    "shape_mismatch": event("features", "m", 1, {"rows": [["a"]]}),
 }
 
 
