@@ -212,10 +212,7 @@ struct ConfigurationParser {
     _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
     if let features = members["features"] {
       let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
-      if let batch = table.read(features) {
-        // In detail also under preset `reference`, since an entry that inherits it may have another one.
-        settings.baselineFeatures = FeatureBaseline(batch, isDetailed: true)
-      }
+      if let baseline = table.read(features) { settings.baselineFeatures = baseline }
     }
   }
 
