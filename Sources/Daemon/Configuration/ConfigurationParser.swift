@@ -202,7 +202,7 @@ struct ConfigurationParser {
 
   private func readBaseline(_ node: ConfigurationNode, into settings: inout ModelSettings) {
     let members = node.members(
-      ["accuracy", "latency_ms", "correct", "total", "latency_quantiles_ms", "features"])
+      ["accuracy", "latency_ms", "correct", "total", "latency_quantiles_ms", "features"] + Self.learningKeys)
     let want = "a number from 0"
     readReference(node, members, into: &settings)
     if let accuracy = members["accuracy"]?.number(0...Double.greatestFiniteMagnitude, want: want) {
@@ -214,6 +214,7 @@ struct ConfigurationParser {
       let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
       if let baseline = table.read(features) { settings.baselineFeatures = baseline }
     }
+    readLearning(members, into: &settings)
   }
 
   private func readPerformance(_ node: ConfigurationNode, into model: inout ModelSettings) {
