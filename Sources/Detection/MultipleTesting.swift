@@ -41,7 +41,7 @@ package struct EBH: Sendable {
   ) -> Selection {
     let least = -Elementary.ln(level)
     candidates.removeAll(keepingCapacity: true)
-        for value in evidence where value >= least { candidates.append(value) }
+    for value in evidence where value >= least { candidates.append(value) }
     candidates.sort(by: >)
     let count = max(evidence.count, total ?? 0)
     for rank in stride(from: candidates.count, to: 0, by: -1) {

@@ -13,7 +13,8 @@ struct DetectCommand: ParsableCommand {
 
       Detectors: bernoulli (rates of zeroes and ones; the default for such a column), meanvar (level, slope, \
       season and spread of real values; the default for one column), mmd (also how columns hang together; \
-      the default for several), glr (rates or means, of independent values).
+      the default for several), glr (rates or means, of independent values), and, against the first 200 rows, \
+      bounded (the mean of values between 0 and 1), bins (the distribution), quantile (rising median and tail).
 
         tidemark detect errors.csv
         tidemark detect sensors.csv --columns pressure,flow

@@ -1,5 +1,6 @@
 import Engine
 import Events
+import Monitoring
 import TestSupport
 import Testing
 import Wire
@@ -20,8 +21,11 @@ import Wire
     var all: [StateRecord] { records.sorted { $0.key < $1.key }.map(\.value) }
   }
 
-  private static func settings() -> EngineSettings {
+  private static func settings(_ preset: Preset = .reference) -> EngineSettings {
     var settings = EngineSettings(digest: Identity.digest)
+    settings.defaults.preset = preset
+    settings.defaults.standard.batchesPerFalseAlarm = 10
+    settings.defaults.standard.metrics = [MetricSettings(name: "revenue", range: 0...10)]
     settings.defaults.retrain.minimumTimeBetweenRetrains = .seconds(3_600)
     settings.defaults.retrain.life.acknowledgeWithin = .seconds(600)
     settings.defaults.retrain.life.expiresAfter = .seconds(40_000)
@@ -29,6 +33,21 @@ import Wire
     settings.defaults.noDataAfter = .seconds(30_000)
     settings.limits.sources = 12
     return settings
+  }
+
+  /// Numbers and text, once in a while without one of the columns.
+  private static func mixedBatch(_ random: inout SeededGenerator) -> FeatureBatch {
+    let rows = 30
+    var batch = FeatureBatch(
+      names: FeatureNames(["x"]),
+      matrix: Matrix(rows: rows, columns: 1, values: (0..<rows).map { _ in random.normal() }))
+    guard Int.random(in: 0..<5, using: &random) > 0 else { return batch }
+    let words = ["a", "b", "c", ""]
+    batch.texts = [
+      TextBlock(rows: rows, columns: 1, cells: (0..<rows).map { _ in words.randomElement(using: &random)! })
+    ]
+    batch.textNames = FeatureNames(["word"])
+    return batch
   }
 
   private static func event(
@@ -41,6 +60,12 @@ import Wire
       .baseline(column: (0..<20).map { _ in random.normal() }),
       .baseline(BaselineUpdate(accuracy: Double.random(in: 0.6...1, using: &random))),
       .head(Head(dropped: 3, interval: .seconds(1))), .tombstone,
+      .metrics(
+        Metrics(
+          accuracy: nil, latencyMilliseconds: nil,
+          counts: CaseCounts(correct: [95, 70].randomElement(using: &random)!, total: 100),
+          named: [NamedMetric(name: "revenue", value: random.normal() + 5)])),
+      .features(Self.mixedBatch(&random)),
     ]
     var body = bodies.randomElement(using: &random)!
     if let decision = decisions.randomElement(using: &random), Int.random(in: 0..<3, using: &random) == 0 {
@@ -59,10 +84,11 @@ import Wire
       sequence: source % 4 == 0 ? nil : SequenceNumber(epoch: epoch, number: number))
   }
 
-  @Test(arguments: [UInt64(1), 2, 3, 4]) func aRestoredEngineGoesOnAlike(seed: UInt64) throws {
+  @Test(arguments: [UInt64(1), 2, 3, 4], Preset.allCases)
+  func aRestoredEngineGoesOnAlike(seed: UInt64, preset: Preset) throws {
     print("seed \(seed)")
     var random = SeededGenerator(seed: seed)
-    let settings = Self.settings()
+    let settings = Self.settings(preset)
     var engine = MonitoringEngine(settings: settings)
     engine.tracksChanges = true
     var kept = Kept()
@@ -96,10 +122,11 @@ import Wire
   }
 
   /// One engine runs through; its twin is written down and restored every few events. Both say the same.
-  @Test(arguments: [UInt64(11), 12, 13]) func anInterruptedRunSaysTheSame(seed: UInt64) throws {
+  @Test(arguments: [UInt64(11), 12, 13], Preset.allCases)
+  func anInterruptedRunSaysTheSame(seed: UInt64, preset: Preset) throws {
     print("seed \(seed)")
     var random = SeededGenerator(seed: seed)
-    var settings = Self.settings()
+    var settings = Self.settings(preset)
     // No purge: an arrival that nobody tells the restored engine decides when it is due.
     settings.limits.sources = 4_096
     var whole = MonitoringEngine(settings: settings)
@@ -129,9 +156,9 @@ import Wire
   }
 
   /// Bytes that are no record give an error, wherever they are wrong.
-  @Test func damagedRecordsAreRefused() throws {
+  @Test(arguments: Preset.allCases) func damagedRecordsAreRefused(preset: Preset) throws {
     var random = SeededGenerator(seed: 5)
-    var engine = MonitoringEngine(settings: Self.settings())
+    var engine = MonitoringEngine(settings: Self.settings(preset))
     engine.tracksChanges = true
     for step in 0..<100 {
       _ = engine.handle(Self.event(step, at: Double(step) * 900, [], &random), at: .test(Double(step) * 900))

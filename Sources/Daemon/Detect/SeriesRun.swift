@@ -5,10 +5,17 @@ import Foundation
 package struct SeriesRun: Sendable {
   package enum Choice: String, CaseIterable, Sendable {
     case bernoulli
+    case bounded
     case glr
     case meanvar
+    case bins
+    case quantile
     case mmd
   }
+
+  /// Rows in which one false alarm is allowed: those of error streams and of detectors with a baseline are many and
+  /// cheap. ``RealSeries`` and ``TableSeries`` allow one in 100,000.
+  static let rowsPerFalseAlarm = 1e6
 
   package let table: SeriesTable
   package let detector: Choice
@@ -23,6 +30,10 @@ package struct SeriesRun: Sendable {
       throw SeriesTable.Problem(
         description: "\(self.detector.rawValue) judges one column, the file has \(table.columns); "
           + "--columns chooses one, or take --detector mmd")
+    }
+    if self.detector == .bounded, !table.isShare {
+      throw SeriesTable.Problem(
+        description: "bounded judges values between 0 and 1; for other real values there is meanvar")
     }
     if self.detector == .bernoulli, !table.isBinary {
       throw SeriesTable.Problem(
@@ -44,7 +55,14 @@ package struct SeriesRun: Sendable {
 
   private func makeSeries() -> any SeriesDetector {
     switch detector {
-    case .bernoulli: ScalarSeries(GLRDetector(.rate))
+    case .bernoulli:
+      // The likeliest split sees falls as well, and what is learned slowly; the fixed baseline sees slow rises sooner.
+      EitherSeries(
+        ScalarSeries(GLRDetector(.rate, observationsPerFalseAlarm: Self.rowsPerFalseAlarm)),
+        AnchoredSeries<BernoulliDetector>.bernoulli(rowsPerFalseAlarm: Self.rowsPerFalseAlarm))
+    case .bounded: AnchoredSeries<BoundedMeanDetector>.bounded(rowsPerFalseAlarm: Self.rowsPerFalseAlarm)
+    case .bins: AnchoredSeries<BinnedColumnDetector>.bins(rowsPerFalseAlarm: Self.rowsPerFalseAlarm)
+    case .quantile: AnchoredSeries<QuantileDetector>.quantile(rowsPerFalseAlarm: Self.rowsPerFalseAlarm)
     case .glr: table.isBinary ? ScalarSeries(GLRDetector(.rate)) : ScalarSeries(GLRDetector(.mean))
     case .meanvar: RealSeries()
     case .mmd: TableSeries(columns: table.columns)

@@ -24,6 +24,9 @@ package struct SeriesTable: Sendable {
   /// Whether every value that is there is 0 or 1.
   package var isBinary: Bool { values.allSatisfy { $0 == 0 || $0 == 1 || $0.isNaN } }
 
+  /// Whether every value that is there lies between 0 and 1.
+  package var isShare: Bool { values.allSatisfy { (0...1).contains($0) || $0.isNaN } }
+
   /// Reads cells separated by commas, or by semicolons or tabs where the first line has no comma. Empty cells,
   /// `NA`, `NaN` and `null` are missing. A first line with a cell that is no number names the columns.
   ///

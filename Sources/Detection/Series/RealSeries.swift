@@ -155,7 +155,7 @@ package struct RealSeries: SeriesDetector {
       index: row, change: ChangePoint(index: changed, kind: kind), evidence: verdict?.score ?? 0)
   }
 
-  private mutating func startAnew() {
+  package mutating func startAnew() {
     start = row + 1
     stretch.removeAll(from: start)
     scoreRows.removeAll(from: 0)

@@ -20,18 +20,33 @@ package struct ScalarSeries<Values: Detector>: SeriesDetector where Values.Obser
     let verdict = detector.observe(value)
     let evidence = verdict.score.isFinite ? verdict.score : 0
     guard verdict.isDrifted, row >= SeriesStep.firstAlarm else { return SeriesStep(evidence: evidence) }
+    let alarm = SeriesAlarm.told(at: row, evidence: evidence, verdict.change?.index ?? 0, stretch, rows)
+    startAnew()
+    return SeriesStep(evidence: evidence, alarm: alarm)
+  }
+
+  package mutating func startAnew() {
+    detector = fresh
+    stretch.removeAll(from: 0)
+    rows.removeAll(from: 0)
+  }
+}
+
+extension SeriesAlarm {
+  /// - Parameters:
+  ///   - change: the first value after the change, counted from the first of the stretch.
+  ///   - stretch: its latest values, and the row of each.
+  static func told(
+    at row: Int, evidence: Double, _ change: Int, _ stretch: RecentValues, _ rows: RecentValues
+  ) -> SeriesAlarm {
     let values = stretch.since(0)
     let held = rows.since(0)
     let offset = stretch.first + stretch.values.count - values.count
-    let place = max(0, min((verdict.change?.index ?? 0) - offset, values.count - 1))
-    let alarm = SeriesAlarm(
+    let place = max(0, min(change - offset, values.count - 1))
+    return SeriesAlarm(
       index: row,
       change: ChangePoint(
         index: Int(held[held.startIndex + place]), kind: ChangeShape.kind(of: values, changedAt: place)),
       evidence: evidence)
-    detector = fresh
-    stretch.removeAll(from: 0)
-    rows.removeAll(from: 0)
-    return SeriesStep(evidence: evidence, alarm: alarm)
   }
 }

@@ -7,6 +7,9 @@ package protocol SeriesDetector: Sendable {
   ///
   /// - Returns: the evidence for a change, in nats, and the alarm when there is one.
   mutating func next(_ row: UnsafeBufferPointer<Double>) -> SeriesStep
+
+  /// Forgets what was usual; the next row begins a stretch.
+  mutating func startAnew()
 }
 
 /// What a row came to.

@@ -86,7 +86,7 @@ package struct TableSeries: SeriesDetector {
     ChangeShape.kind(of: scores[column].values[...], changedAt: split)
   }
 
-  private mutating func startAnew() {
+  package mutating func startAnew() {
     start = row + 1
     detector = MMDDetector(columns: columns, rowsPerFalseAlarm: rowsPerFalseAlarm)
     whiteners = [Whitener](repeating: Whitener(), count: columns)
