@@ -109,7 +109,7 @@ extension FeatureBaseline {
       let made = try column.reference(index)
       switch column.content {
       case .numbers(let own):
-        guard 0...summary.rows ~= own.present else {
+        guard own.present >= 0, own.present <= summary.rows else {
           throw .init(column: index, message: "\(own.present) values of \(summary.rows) rows")
         }
         numbers.append(made)

@@ -86,7 +86,7 @@ enum BaselineFile {
   static func read(_ data: Data) throws(BaselineData.Problem) -> FeatureBaseline {
     do {
       let decoder = JSONDecoder()
-      let version = try decoder.decode(Version.self, from: data).tidemark_baseline
+      let version = try decoder.decode(Version.self, from: data).number
       guard version == Self.version else {
         throw BaselineData.Problem(
           "tidemark_baseline: version \(version); this build reads \(Self.version)")
@@ -126,7 +126,11 @@ enum BaselineFile {
   }
 
   private struct Version: Decodable {
-    var tidemark_baseline: Int
+    var number: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case number = "tidemark_baseline"
+    }
   }
 
   private struct Whole: Decodable {

@@ -126,37 +126,37 @@ package enum BaselineReport {
         columns: difference.columns.map { column in
           DifferingColumn(
             name: column.name, type: column.isText ? "text" : "number", psi: finite(column.index),
-            psi_by_chance: finite(column.expectedIndex), is_exact: column.isExact,
-            w1_iqr: finite(column.distance), mean: column.isText ? nil : both(column.mean),
-            mean_shift_std: finite(column.meanShift),
+            psiByChance: finite(column.expectedIndex), isExact: column.isExact,
+            w1Iqr: finite(column.distance), mean: column.isText ? nil : both(column.mean),
+            meanShiftStd: finite(column.meanShift),
             std: column.isText ? nil : both(column.standardDeviation), missing: both(column.missingShare),
-            new_categories: column.isText ? column.newCategories : nil,
-            vanished_categories: column.isText ? column.vanishedCategories : nil)
-        }, new_columns: difference.new, vanished_columns: difference.vanished,
-        retyped_columns: difference.retyped))
+            newCategories: column.isText ? column.newCategories : nil,
+            vanishedCategories: column.isText ? column.vanishedCategories : nil)
+        }, newColumns: difference.new, vanishedColumns: difference.vanished,
+        retypedColumns: difference.retyped))
   }
 
   private struct Differing: Encodable {
     var rows: [Int]
     var columns: [DifferingColumn]
-    var new_columns: [String]
-    var vanished_columns: [String]
-    var retyped_columns: [String]
+    var newColumns: [String]
+    var vanishedColumns: [String]
+    var retypedColumns: [String]
   }
 
   private struct DifferingColumn: Encodable {
     var name: String
     var type: String
     var psi: Double?
-    var psi_by_chance: Double?
-    var is_exact: Bool
-    var w1_iqr: Double?
+    var psiByChance: Double?
+    var isExact: Bool
+    var w1Iqr: Double?
     var mean: [Double?]?
-    var mean_shift_std: Double?
+    var meanShiftStd: Double?
     var std: [Double?]?
     var missing: [Double?]
-    var new_categories: [String]?
-    var vanished_categories: [String]?
+    var newCategories: [String]?
+    var vanishedCategories: [String]?
   }
 
   private static func both(_ pair: BaselineDifference.Pair) -> [Double?] {
@@ -167,6 +167,7 @@ package enum BaselineReport {
 
   private static func json(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     // Every number in it is finite.
     return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""

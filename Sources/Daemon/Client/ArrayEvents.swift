@@ -63,7 +63,8 @@ struct ArrayLayout: Equatable {
   init(_ data: Data) throws {
     func problem(_ message: String) -> PublishFile.Problem { PublishFile.Problem(message: message) }
     let bytes = [UInt8](data.prefix(12))
-    guard bytes.count == 12, bytes.starts(with: [Self.firstByte] + Array("NUMPY".utf8)), (1...3).contains(bytes[6])
+    guard bytes.count == 12, bytes.starts(with: [Self.firstByte] + Array("NUMPY".utf8)),
+      (1...3).contains(bytes[6])
     else {
       throw problem("no .npy file")
     }
