@@ -1,10 +1,12 @@
+package import Events
 import Statistics
 
 /// Where one baseline differs from another, column by column.
 ///
-/// From summaries alone. Where both were cut by the same edges, the stability index is that of the counts;
-/// otherwise the second's counts are taken to lie evenly between its own edges, which is near for continuous
-/// columns, rough for few distinct values, and said with each column. Categories are those that each baseline
+/// From summaries alone. Where both were cut by the same edges, as ``FeatureBaseline/counting(_:asIn:)`` does
+/// where there are rows, the stability index is that of the counts; otherwise the second's counts are taken
+/// to lie evenly between its own edges, which is near for continuous columns, rough for few distinct values,
+/// and said with each column. Categories are those that each baseline
 /// kept, 20 at most; what one did not keep counts as other.
 package struct BaselineDifference: Sendable, Equatable {
   /// One column that both have.
@@ -195,5 +197,26 @@ extension ReferenceBins {
     }
     let all = counts.dropFirst().reduce(0.0) { $0 + Double($1) }
     return result + [max(0, all - before)]
+  }
+}
+
+extension FeatureBaseline {
+  /// This baseline with the rows it was made from counted again, between the edges of another one: its columns of
+  /// numbers that the other has, too.
+  ///
+  /// Cost: a pass over the rows.
+  /// - Parameter batch: the rows that this was made from.
+  package func counting(_ batch: FeatureBatch, asIn other: FeatureBaseline) -> FeatureBaseline {
+    guard var own = reference, let wanted = other.reference else { return self }
+    var match = FeatureMatch()
+    _ = match.match(batch, to: wanted)
+    let (values, width) = (batch.rowMajorValues, batch.columns)
+    for (column, place) in match.numbers.enumerated() {
+      guard let place, place < own.numbers.count else { continue }
+      let bins = wanted.numbers[column].bins
+      let counts = bins.count(stride(from: place, to: values.count, by: width).map { values[$0] })
+      own.numbers[place].bins = bins.counting(counts) ?? own.numbers[place].bins
+    }
+    return FeatureBaseline(names: names, moments: moments, reference: own)
   }
 }

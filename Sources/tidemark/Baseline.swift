@@ -17,11 +17,12 @@ struct BaselineCommand: ParsableCommand {
     subcommands: [BuildBaseline.self, ShowBaseline.self, DiffBaselines.self])
 
   /// Reads a file, or prints what is wrong with it and ends.
-  static func load(_ path: String, names: [String]? = nil, excluding excluded: [String] = []) throws
-    -> BaselineData
-  {
+  static func load(
+    _ path: String, names: [String]? = nil, excluding excluded: [String] = [],
+    countingAsIn other: BaselineData? = nil
+  ) throws -> BaselineData {
     try perform(on: path) { () throws(BaselineData.Problem) in
-      try BaselineData(reading: path, names: names, excluding: excluded)
+      try BaselineData(reading: path, names: names, excluding: excluded, countingAsIn: other)
     }
   }
 
@@ -86,7 +87,9 @@ struct DiffBaselines: ParsableCommand {
     abstract: "Print where one baseline differs from another, column by column.",
     discussion: """
       psi: the population stability index, with what it is by chance for so many rows; w1/iqr: how far the \
-      values moved, in interquartile ranges of the first. The largest index comes first.
+      values moved, in interquartile ranges of the first. The largest index comes first. Rows of a table or an \
+      array are counted in the first's bins; of a second baseline file that was cut into others, figures \
+      marked ~ are estimated.
       """)
 
   @Flag(help: "As a JSON object.")
@@ -99,7 +102,8 @@ struct DiffBaselines: ParsableCommand {
   var second: String
 
   func run() throws {
-    let (left, right) = (try BaselineCommand.load(first), try BaselineCommand.load(second))
+    let left = try BaselineCommand.load(first)
+    let right = try BaselineCommand.load(second, countingAsIn: left)
     Terminal(descriptor: 1).print(
       json ? BaselineReport.diffJSON(left, right) : BaselineReport.diff(left, right))
   }

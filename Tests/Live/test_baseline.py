@@ -77,6 +77,12 @@ def test_two_are_compared(folder: Path) -> None:
     assert (columns["country"]["new_categories"], columns["country"]["vanished_categories"]) == (["CH"], ["FR"])
     text = harness.run("baseline", "diff", first, second).out.decode()
     assert "new in country: CH" in text and "vanished from country: FR" in text
+    # Rows are counted in the first's bins, which their own baseline was not cut into.
+    assert not columns["amount"]["is_exact"]
+    counted = json.loads(harness.run("baseline", "diff", first, folder / "b.csv", "--json").out)
+    assert counted["new_columns"] == ["at"] and all(each["is_exact"] for each in counted["columns"])
+    exact = {each["name"]: each for each in counted["columns"]}
+    assert exact["amount"]["psi"] == pytest.approx(columns["amount"]["psi"], rel=0.2)
     same = json.loads(harness.run("baseline", "diff", first, first, "--json").out)
     assert [each["psi"] for each in same["columns"]] == [0, 0, 0]
 

@@ -130,6 +130,32 @@ import Testing
     #expect(abs(shifted.distance - 0.33) < 0.04 && abs(shifted.meanShift - 0.5) < 0.1, "\(shifted)")
   }
 
+  /// Rows that are counted in the first's bins have the textbook's index, whatever their own bins.
+  @Test func rowsAreCountedInTheFirstsBins() throws {
+    var random = SeededGenerator(seed: 7)
+    let first = FeatureBaseline(BaselineSummaryTests.batch(900, &random), isDetailed: true)
+    let batch = BaselineSummaryTests.batch(600, shift: 0.3, names: ["c", "a", "b"], &random)
+    let own = FeatureBaseline(batch, isDetailed: true)
+    let second = own.counting(batch, asIn: first)
+    #expect(second.moments == own.moments && second.names == own.names)
+    let column = try #require(BaselineDifference(first, second)?.columns.first { $0.name == "a" })
+    guard case .numbers(let numbers) = try #require(first.summary).columns[0].content else {
+      throw Unexpected.text
+    }
+    var counts = [Double](repeating: 0, count: numbers.edges.count + 2)
+    for value in stride(from: 1, to: 1_800, by: 3).map({ batch.blocks[0].values[$0] }) {
+      counts[1 + numbers.edges.count { $0 <= value }] += 1
+    }
+    let (left, bins) = (try #require(first.summary).columns[0].counts, Double(counts.count))
+    let index = zip(left, counts).reduce(0.0) { sum, pair in
+      let (p, q) = ((Double(pair.0) + 0.5) / (900 + bins / 2), (pair.1 + 0.5) / (600 + bins / 2))
+      return sum + (q - p) * log(q / p)
+    }
+    #expect(column.isExact && abs(column.index - index) < 1e-12)
+  }
+
+  private enum Unexpected: Error { case text }
+
   @Test func columnsAndCategoriesComeAndGo() throws {
     var random = SeededGenerator(seed: 6)
     let first = FeatureBaseline(BaselineSummaryTests.batch(400, &random), isDetailed: true)

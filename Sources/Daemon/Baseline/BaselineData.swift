@@ -28,9 +28,11 @@ package struct BaselineData: Sendable {
   /// - Parameters:
   ///   - names: of the columns of an array, or of a table, whose first line is then a row.
   ///   - excluded: columns of a table to leave out, by name.
-  package init(reading path: String, names: [String]? = nil, excluding excluded: [String] = [])
-    throws(Problem)
-  {
+  ///   - other: whose bins rows are counted in, where the file has rows; to be compared with it.
+  package init(
+    reading path: String, names: [String]? = nil, excluding excluded: [String] = [],
+    countingAsIn other: BaselineData? = nil
+  ) throws(Problem) {
     let url = URL(fileURLWithPath: path)
     let data: Data
     do {
@@ -44,10 +46,13 @@ package struct BaselineData: Sendable {
     } catch {
       throw Problem("cannot be read", status: .noInput)
     }
-    try self.init(data, names: names, excluding: excluded)
+    try self.init(data, names: names, excluding: excluded, countingAsIn: other)
   }
 
-  init(_ data: Data, names: [String]? = nil, excluding excluded: [String] = []) throws(Problem) {
+  init(
+    _ data: Data, names: [String]? = nil, excluding excluded: [String] = [],
+    countingAsIn other: BaselineData? = nil
+  ) throws(Problem) {
     if BaselineFile.recognises(data) {
       guard names == nil, excluded.isEmpty else {
         throw Problem("is a baseline already; its names stand in it")
@@ -55,14 +60,21 @@ package struct BaselineData: Sendable {
       baseline = try BaselineFile.read(data)
     } else if data.first == ArrayLayout.firstByte {
       guard excluded.isEmpty else { throw Problem("an array's columns have no names to leave out by") }
-      baseline = try Self.array(data, names)
+      baseline = try Self.array(data, names, other)
     } else {
       let table = try FeatureTable(parsing: data, names: names, excluding: excluded)
-      baseline = FeatureBaseline(table.batch, isDetailed: true)
+      baseline = Self.baseline(table.batch, other)
     }
   }
 
-  private static func array(_ data: Data, _ names: [String]?) throws(Problem) -> FeatureBaseline {
+  private static func baseline(_ batch: FeatureBatch, _ other: BaselineData?) -> FeatureBaseline {
+    let own = FeatureBaseline(batch, isDetailed: true)
+    return other.map { own.counting(batch, asIn: $0.baseline) } ?? own
+  }
+
+  private static func array(
+    _ data: Data, _ names: [String]?, _ other: BaselineData?
+  ) throws(Problem) -> FeatureBaseline {
     let layout: ArrayLayout
     do { layout = try ArrayLayout(data) } catch {
       throw Problem((error as? PublishFile.Problem)?.message ?? "no .npy file")
@@ -77,7 +89,7 @@ package struct BaselineData: Sendable {
       let matrix = Matrix(
         rows: layout.rows, columns: layout.columns, format: layout.format,
         received: UnsafeRawBufferPointer(rebasing: bytes[layout.offset..<layout.offset + size]))
-      return FeatureBaseline(FeatureBatch(names: featureNames, matrix: matrix), isDetailed: true)
+      return baseline(FeatureBatch(names: featureNames, matrix: matrix), other)
     }
   }
 
