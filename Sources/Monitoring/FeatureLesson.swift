@@ -157,11 +157,11 @@ struct FeatureLesson: Sendable {
     lesson.texts = try reader.readArray { (reader) throws(StateError) in
       let (missing, rows) = (try reader.readInt(), try reader.readInt())
       guard let summary = HeavyHitters(state: try reader.readDoubles()), missing >= 0, rows >= missing,
-        summary.total == rows - missing
+        rows <= Self.mostRows, summary.total == rows - missing
       else { throw StateError("a damaged summary of categories") }
       return CategoryCounter(summary: summary, missing: missing, rows: rows)
     }
-    guard lesson.rows >= 0, lesson.columns >= 0,
+    guard 0...Self.mostRows ~= lesson.rows, lesson.columns >= 0,
       lesson.columns == 0 ? lesson.sample.isEmpty : lesson.sample.count % lesson.columns == 0,
       lesson.dependence.count == lesson.parts.count,
       lesson.parts.isEmpty == (counts == nil) || lesson.columns == 0,
