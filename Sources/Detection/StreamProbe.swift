@@ -1,6 +1,8 @@
 /// A detector of single observations behind the uniform face: a batch is taken value by value, after the
-/// baseline was taken in the same way, and drifts when any of it does.
+/// baseline was taken in the same way, and drifts when any of it does. After an alarm it starts anew, as whoever
+/// runs such a detector does.
 struct StreamProbe<D: Detector>: DetectorProbe {
+  private let fresh: D
   private var detector: D
   private let observations: @Sendable ([Double]) -> [D.Observation]
 
@@ -8,7 +10,7 @@ struct StreamProbe<D: Detector>: DetectorProbe {
   init(
     _ detector: D, baseline: [Double], observations: @escaping @Sendable ([Double]) -> [D.Observation]
   ) {
-    (self.detector, self.observations) = (detector, observations)
+    (fresh, self.detector, self.observations) = (detector, detector, observations)
     _ = observe(baseline)
   }
 
@@ -16,7 +18,10 @@ struct StreamProbe<D: Detector>: DetectorProbe {
     var latest = Verdict(isDrifted: false, score: .nan, threshold: 0, count: 0)
     for observation in observations(batch) {
       let verdict = detector.observe(observation)
-      if verdict.isDrifted { return verdict }
+      if verdict.isDrifted {
+        detector = fresh
+        return verdict
+      }
       latest = verdict
     }
     return latest

@@ -32,6 +32,29 @@ package struct DriftAssessment: Sendable, Equatable {
     package init(column: Int, evidence: Evidence) { (self.column, self.evidence) = (column, evidence) }
   }
 
+  /// What is wrong with a column's values in this batch alone, whatever its distribution is since the change.
+  package struct Quality: Sendable, Equatable {
+    package enum Issue: String, CaseIterable, Sendable {
+      /// More values are missing than in the reference.
+      case missing
+      /// More values are of no category that the reference has.
+      case unseen
+      /// A value lies farther beyond the reference's extremes than those lie apart.
+      case range
+    }
+
+    package var column: Int
+    package var issue: Issue
+    /// A share of the rows, or the value farthest out.
+    package var value: Double
+    /// What it would have had to stay within.
+    package var limit: Double
+
+    package init(column: Int, issue: Issue, value: Double, limit: Double) {
+      (self.column, self.issue, self.value, self.limit) = (column, issue, value, limit)
+    }
+  }
+
   /// What preset `standard` says beside.
   package struct Standard: Sendable, Equatable {
     /// The decimal logarithm of the batches that one false alarm is allowed in.
@@ -39,7 +62,7 @@ package struct DriftAssessment: Sendable, Equatable {
     /// The least stability index that matters.
     package var minimumEffect: Double
     package var origin: WatchReport.Origin
-    /// Of the columns that drift, in the columns' order.
+    /// Of the columns that drift, in the columns' order; without those that were not in the batch.
     package var details: [Detail]
     /// Of the column that drifts with the most evidence.
     package var strongest: Evidence?
@@ -47,11 +70,16 @@ package struct DriftAssessment: Sendable, Equatable {
     package var missing: [String]
     package var unknown: [String]
     package var retyped: [String]
+    /// At most ``maximumQuality`` of them, in the columns' order.
+    package var quality: [Quality] = []
+    package static let maximumQuality = 100
 
     package init(
       threshold: Double, minimumEffect: Double, origin: WatchReport.Origin, details: [Detail],
-      strongest: Evidence?, missing: [String] = [], unknown: [String] = [], retyped: [String] = []
+      strongest: Evidence?, missing: [String] = [], unknown: [String] = [], retyped: [String] = [],
+      quality: [Quality] = []
     ) {
+      self.quality = quality
       (self.threshold, self.minimumEffect, self.origin) = (threshold, minimumEffect, origin)
       (self.details, self.strongest) = (details, strongest)
       (self.missing, self.unknown, self.retyped) = (missing, unknown, retyped)
@@ -63,7 +91,8 @@ package struct DriftAssessment: Sendable, Equatable {
   /// The columns' names; nil means `feature_0`, `feature_1`, ….
   package var names: FeatureNames?
   package var driftedCount: Int
-  /// The largest score; nil when no column could be scored.
+  /// The largest score; nil when no column could be scored. By preset `standard` at least 0, and when columns
+  /// drift, the largest of theirs; nil when none of these could be scored.
   package var maximumScore: Double?
   package var severity: Severity
   /// Nil under preset `reference`.
@@ -86,12 +115,13 @@ package struct DriftAssessment: Sendable, Equatable {
   /// The name of column `index`.
   package func name(of index: Int) -> String { names?.names[index] ?? "feature_\(index)" }
 
-  /// The `count` drifted columns with the largest scores, largest first, ties in column order.
+  /// The `count` drifted columns with the largest scores, largest first, ties in column order. A column that
+  /// drifted before and has no score now is none of them.
   ///
   /// Cost: O(columns · count); `count` is small.
   package func topDrifted(_ count: Int) -> [ScoredFeature] {
     var top: [(index: Int, score: Double)] = []
-    for (index, feature) in features.enumerated() where feature.isDrifted {
+    for (index, feature) in features.enumerated() where feature.isDrifted && !feature.score.isNaN {
       guard top.count < count || feature.score > top[top.count - 1].score else { continue }
       let place = top.firstIndex { $0.score < feature.score } ?? top.count
       top.insert((index, feature.score), at: place)

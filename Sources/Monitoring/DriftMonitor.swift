@@ -56,7 +56,7 @@ extension FeatureReference {
     var texts: [Column] = []
     for block in batch.texts {
       var counters = [CategoryCounter](repeating: CategoryCounter(), count: block.columns)
-      block.forEach { column, cell in counters[column].add(cell) }
+      block.eachCell { column, cell in counters[column].add(cell) }
       texts += counters.map(\.column)
     }
     let all = batch.names.map { $0.names + (batch.textNames?.names ?? []) }
@@ -96,6 +96,8 @@ package struct DriftMonitor: Sendable {
   private var detectors: [MeanShiftDetector] = []
   /// Measured from the baseline's means, in the columns' order of the last batch.
   private var batch = ColumnMeans(origin: [])
+  /// The same with spread and extremes, for preset `standard`.
+  private var spread = ColumnMoments(columns: 0)
   private var columnOrder = ColumnOrder()
   /// Of the last assessment. Whoever has performed it lets go of it before the next batch, so that its
   /// memory is used again.
@@ -169,9 +171,9 @@ package struct DriftMonitor: Sendable {
       current = season.part(of: time)
     }
     let others = driftedElsewhere + driftedColumns - watches[current].driftedCount
-    guard watches[current].judge(features, at: time, .init(tested: tested, driftedElsewhere: others)),
-      let judging = watches[current].judging
-    else {
+    let judged = watches[current].judge(
+      features, at: time, .init(tested: tested, driftedElsewhere: others))
+    guard let features = judged, let judging = watches[current].judging else {
       return StandardOutcome(assessment: nil, hasLearned: watches[current].learn(features, at: time))
     }
     let assessment = assess(features, judging)
@@ -195,18 +197,8 @@ package struct DriftMonitor: Sendable {
   package var driftedColumns: Int { watches.reduce(0) { $0 + $1.driftedCount } }
 
   private mutating func assess(_ features: FeatureBatch, _ judging: StandardDrift) -> DriftAssessment {
-    let (baseline, breaks) = (watches[current].baseline, watches[current].breaks)
-    let moments = baseline?.moments
-    var origin = [Double](repeating: 0, count: features.columns)
-    for column in judging.reference.numbers.indices {
-      if let place = judging.sourceColumn(of: column), let moments {
-        origin[place] = moments.mean(of: column)
-      }
-    }
-    if batch.columns == origin.count && !batch.isMeasured(from: origin) || batch.columns != origin.count {
-      batch = ColumnMeans(origin: origin)
-    }
-    batch.fold(features)
+    let (moments, breaks) = (watches[current].baseline?.moments, watches[current].breaks)
+    fold(features)
     columns.removeAll(keepingCapacity: true)
     var maximum: Double?
     var strongest: Int?
@@ -218,31 +210,74 @@ package struct DriftMonitor: Sendable {
         .init(
           isDrifted: judging.isDrifted[column], score: effect,
           baselineMean: column < judging.reference.numbers.count ? moments?.mean(of: column) ?? .nan : .nan,
-          newMean: place.map { batch.mean(of: $0) } ?? .nan, evidence: verdict.score / 2.302585092994046,
+          newMean: place.map { spread.mean(of: $0) } ?? .nan, evidence: verdict.score / 2.302585092994046,
           cases: verdict.count))
-      if effect >= maximum ?? 0 { maximum = max(0, effect) }
-      if judging.isDrifted[column],
+      // Chance takes off more than there is from most columns that do not drift: these are at 0.
+      if !effect.isNaN { maximum = max(maximum ?? 0, effect) }
+      if judging.isDrifted[column], verdict.isDrifted,
         strongest.map({ judging.detector.verdicts[$0].score < verdict.score }) ?? true
       {
         strongest = column
       }
     }
-    let details = judging.isDrifted.indices.filter { judging.isDrifted[$0] }.map {
-      DriftAssessment.Detail(column: $0, evidence: judging.evidence(of: $0))
+    let details = judging.isDrifted.indices.compactMap { column in
+      judging.isDrifted[column]
+        ? judging.evidence(of: column).map { DriftAssessment.Detail(column: column, evidence: $0) } : nil
     }
+    let quality = (judging.quality + rangeIssues(judging)).sorted { $0.column < $1.column }
+    // Of few rows an index is mostly chance: once columns drift, only theirs count.
+    let largest = details.map(\.evidence.effect).max()
     return DriftAssessment(
-      features: columns, names: judging.featureNames ?? baseline?.names, driftedCount: details.count,
-      maximumScore: maximum, severity: Self.severity(ofIndex: details.isEmpty ? 0 : largest(details)),
+      features: columns, names: judging.featureNames, driftedCount: judging.driftedCount,
+      maximumScore: judging.driftedCount > 0 ? largest : maximum,
+      severity: Self.severity(ofIndex: largest ?? 0),
       standard: .init(
         threshold: judging.detector.verdicts.first.map { $0.threshold / 2.302585092994046 } ?? 0,
         minimumEffect: judging.detector.settings.leastIndex, origin: watches[current].origin,
         details: details,
-        strongest: strongest.map(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
-        retyped: breaks.retyped))
+        strongest: strongest.flatMap(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
+        retyped: breaks.retyped,
+        quality: Array(quality.prefix(DriftAssessment.Standard.maximumQuality))))
   }
 
-  private func largest(_ details: [DriftAssessment.Detail]) -> Double {
-    details.reduce(0) { max($0, $1.evidence.effect) }
+  /// Moments of the batch's columns of numbers, in its own order.
+  private mutating func fold(_ features: FeatureBatch) {
+    if spread.columns == features.columns {
+      spread.reset()
+    } else {
+      spread = ColumnMoments(columns: features.columns)
+    }
+    if features.blocks.count == 1 {
+      features.blocks[0].withBytes { spread.fold($0, NumberFormat(features.blocks[0].format)) }
+    } else {
+      spread = ColumnMoments(
+        joining: features.blocks.map { block in
+          var moments = ColumnMoments(columns: block.columns)
+          block.withBytes { moments.fold($0, NumberFormat(block.format)) }
+          return moments
+        })
+    }
+  }
+
+  /// Columns with a value farther beyond the reference's extremes than those lie apart.
+  private func rangeIssues(_ judging: StandardDrift) -> [DriftAssessment.Quality] {
+    guard let moments = watches[current].baseline?.moments else { return [] }
+    var issues: [DriftAssessment.Quality] = []
+    for column in judging.reference.numbers.indices {
+      guard let place = judging.sourceColumn(of: column), spread.present(in: place) > 0 else { continue }
+      let (low, high) = (moments.minimum(of: column), moments.maximum(of: column))
+      // A constant column has no width to go by, and each other value is a category of its own.
+      guard low < high else { continue }
+      let (lowest, highest) = (spread.minimum(of: place), spread.maximum(of: place))
+      let (floor, ceiling) = (low - (high - low), high + (high - low))
+      if highest > ceiling {
+        issues.append(.init(column: column, issue: .range, value: highest, limit: ceiling))
+      } else if lowest < floor {
+        issues.append(.init(column: column, issue: .range, value: lowest, limit: floor))
+      }
+      if issues.count == DriftAssessment.Standard.maximumQuality { break }
+    }
+    return issues
   }
 
   /// Of the stability index: what is customary in credit scoring (0.1 small, 0.25 large), and half as a
@@ -297,10 +332,12 @@ package struct DriftMonitor: Sendable {
     return assessment
   }
 
-  /// The finding for alert policies; nil when no column could be scored, since no data resolves nothing.
+  /// The finding for alert policies; nil when no column could be scored, or none of those that drift: no data
+  /// resolves nothing, and makes nothing worse or better.
   package func finding(for assessment: DriftAssessment) -> Finding? {
     guard let maximum = assessment.maximumScore else { return nil }
     if let standard = assessment.standard {
+      guard !assessment.isDrifted || standard.strongest != nil else { return nil }
       return Finding(
         monitor: .drift, isViolated: assessment.isDrifted, severity: assessment.severity, value: maximum,
         threshold: standard.minimumEffect, topFeatures: assessment.topDrifted(Self.namedFeatures),

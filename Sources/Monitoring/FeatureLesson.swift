@@ -50,11 +50,13 @@ struct FeatureLesson: Sendable {
   ///
   /// - Returns: the baseline, once enough was seen.
   mutating func take(_ batch: FeatureBatch, at time: Timestamp) -> FeatureBaseline? {
+    let batch =
+      rows == 0 || isSameShape(batch) ? batch : batch.typed(numbers: names, texts: textNames)
     if rows == 0 || !isSameShape(batch) { begin(with: batch, at: time) }
     rows += batch.rows
     for block in texts.isEmpty ? [] : batch.texts.enumerated().map({ $0 }) {
       let first = batch.texts[..<block.offset].reduce(0) { $0 + $1.columns }
-      block.element.forEach { column, cell in texts[first + column].add(cell) }
+      block.element.eachCell { column, cell in texts[first + column].add(cell) }
     }
     let values = batch.rowMajorValues
     values.withUnsafeBytes { moments.fold($0, .float64) }

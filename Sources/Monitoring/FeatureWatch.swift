@@ -48,16 +48,18 @@ struct FeatureWatch: Sendable {
     return true
   }
 
-  /// - Returns: whether there is something to judge by.
+  /// - Returns: the batch as it was judged, columns without a value taken for what the reference has; nil where
+  ///   there is nothing to judge by.
   mutating func judge(_ batch: FeatureBatch, at time: Timestamp, _ multiplicity: StandardDrift.Multiplicity)
-    -> Bool
+    -> FeatureBatch?
   {
     // Taken out, so that it is changed in place.
-    guard var judging else { return false }
+    guard var judging else { return nil }
     self.judging = nil
-    breaks = judging.observe(batch, at: time, multiplicity)
+    let typed = judging.typed(batch)
+    breaks = judging.observe(typed, at: time, multiplicity)
     self.judging = judging
-    return true
+    return typed
   }
 
   /// Learns the next rolling baseline from a batch that was judged.

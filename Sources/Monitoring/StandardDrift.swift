@@ -18,8 +18,10 @@ struct StandardDrift: Sendable {
   }
 
   let reference: FeatureReference
-  /// The same object for every batch; nil when columns have no names.
+  /// The same object for every batch; columns without names have those of the reference's places.
   let featureNames: FeatureNames?
+  private let numberNames: FeatureNames?
+  private let textNames: FeatureNames?
   private let batchesPerFalseAlarm: Double
   private(set) var detector: BinsDetector
   private var match = FeatureMatch()
@@ -31,17 +33,29 @@ struct StandardDrift: Sendable {
   private let bins: [[UInt64: Int]]
   /// Columns that e-BH and both gates select, by column.
   private(set) var isDrifted: [Bool]
+  /// Shares of missing and unseen values that stand out in the last batch.
+  private(set) var quality: [DriftAssessment.Quality] = []
+  /// By how much a share must exceed the reference's: five points.
+  private static let relevantShare = 0.05
+  private let referenceShares: [(missing: Double, other: Double)]
   private var counts: [UInt32] = []
   private var gathered: [Double] = []
 
   init(_ reference: FeatureReference, batchesPerFalseAlarm: Double) {
     self.reference = reference
-    featureNames = reference.names.flatMap { FeatureNames($0) }
+    featureNames = FeatureNames((0..<reference.columns).map(reference.name))
+    let split = reference.numbers.count
+    numberNames = reference.names.flatMap { FeatureNames(Array($0[..<split])) }
+    textNames = reference.names.flatMap { FeatureNames(Array($0[split...])) }
     self.batchesPerFalseAlarm = batchesPerFalseAlarm
     let columns = reference.numbers + reference.texts
     detector = BinsDetector(
       columns.map(\.bins), dependence: columns.map(\.dependence),
       settings: .init(batchesPerFalseAlarm: batchesPerFalseAlarm))
+    referenceShares = columns.map { column in
+      let rows = Double(max(1, column.bins.rows))
+      return (Double(column.bins.counts[0]) / rows, Double(column.bins.counts[1]) / rows)
+    }
     ebh = EBH(level: min(1, 1 / batchesPerFalseAlarm))
     bins = reference.texts.map { column in
       Dictionary((column.categories ?? []).enumerated().map { ($1.hash, $0 + 2) }) { first, _ in first }
@@ -52,6 +66,13 @@ struct StandardDrift: Sendable {
   var columns: Int { isDrifted.count }
   private(set) var driftedCount = 0
 
+  /// The batch with columns that have no value taken for what the reference has; see
+  /// ``FeatureBatch/typed(numbers:texts:)``.
+  mutating func typed(_ batch: FeatureBatch) -> FeatureBatch {
+    _ = match.match(batch, to: reference)
+    return match.breaks.retyped.isEmpty ? batch : batch.typed(numbers: numberNames, texts: textNames)
+  }
+
   /// Counts a batch and judges it.
   ///
   /// - Returns: what is wrong with the batch's columns.
@@ -61,6 +82,7 @@ struct StandardDrift: Sendable {
     _ = match.match(batch, to: reference)
     countNumbers(of: batch)
     countTexts(of: batch)
+    noteQuality()
     detector.judge()
     batches += 1
     times.append(time.nanoseconds)
@@ -114,7 +136,7 @@ struct StandardDrift: Sendable {
     for (column, place) in match.texts.enumerated() { if let place { columnOf[place] = column } }
     var first = 0
     for block in batch.texts {
-      block.forEach { place, cell in
+      block.eachCell { place, cell in
         guard let column = columnOf[first + place] else { return }
         let bin = cell.isEmpty ? 0 : bins[column][StableHash.of(cell)] ?? 1
         counts[column * width + bin] += 1
@@ -125,6 +147,23 @@ struct StandardDrift: Sendable {
       let used = reference.texts[column].bins.counts.count
       detector.bins.replaceCounts(
         of: reference.numbers.count + column, with: Array(counts[column * width..<column * width + used]))
+    }
+  }
+
+  private mutating func noteQuality() {
+    quality.removeAll(keepingCapacity: true)
+    for column in 0..<columns where quality.count < DriftAssessment.Standard.maximumQuality {
+      let (missing, all) = detector.bins.rows(of: column, in: 0)
+      guard all > 0 else { continue }
+      let limit = referenceShares[column].missing + Self.relevantShare
+      let share = Double(missing) / Double(all)
+      if share > limit {
+        quality.append(.init(column: column, issue: .missing, value: share, limit: limit))
+      }
+      guard column >= reference.numbers.count else { continue }
+      let other = Double(detector.bins.rows(of: column, in: 1).own) / Double(all)
+      let most = referenceShares[column].other + Self.relevantShare
+      if other > most { quality.append(.init(column: column, issue: .unseen, value: other, limit: most)) }
     }
   }
 
@@ -141,20 +180,19 @@ struct StandardDrift: Sendable {
     driftedCount = isDrifted.count { $0 }
   }
 
-  /// What stands behind a column's last verdict.
-  func evidence(of column: Int) -> Evidence {
+  /// What stands behind a column's last verdict; nil when that does not alarm, as of a column that drifts
+  /// and was not in the batch.
+  func evidence(of column: Int) -> Evidence? {
     let verdict = detector.verdicts[column]
+    guard let change = verdict.change else { return nil }
     let ln10 = 2.302585092994046
-    let change = verdict.change.map { change in
-      let since = max(1, batches - change.index)
-      return Evidence.Change(
-        at: since <= times.count ? Timestamp(nanoseconds: times[fromLatest: since - 1]) : nil,
-        measurements: since, isGradual: change.kind == .gradual)
-    }
+    let since = max(1, batches - change.index)
     return Evidence(
       log10: verdict.score / ln10, threshold: verdict.threshold / ln10, count: verdict.count,
       effect: verdict.effect?.value ?? 0, minimumEffect: verdict.effect?.threshold ?? 0,
-      change: change ?? .init(at: nil, measurements: 0, isGradual: false))
+      change: .init(
+        at: since <= times.count ? Timestamp(nanoseconds: times[fromLatest: since - 1]) : nil,
+        measurements: since, isGradual: change.kind == .gradual))
   }
 
   // MARK: State

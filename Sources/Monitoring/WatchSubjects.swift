@@ -12,14 +12,14 @@ struct CountedAccuracy: WatchSubject {
   static let tolerance = 0.01
 
   enum Reference: Sendable, Equatable {
-    /// Errors in cases.
-    case counted(ReferenceRate)
+    /// Errors in cases, and how many cases say as much as an independent one.
+    case counted(ReferenceRate, dependence: Double)
     /// An error rate.
     case stated(Double)
 
     var rate: Double {
       switch self {
-      case .counted(let counted): counted.value
+      case .counted(let counted, _): counted.value
       case .stated(let rate): rate
       }
     }
@@ -30,28 +30,41 @@ struct CountedAccuracy: WatchSubject {
 
   static func reference(_ counts: CaseCounts?, accuracy: Double?) -> Reference? {
     if let counts, counts.total > 0 {
-      return .counted(ReferenceRate(events: counts.total - counts.correct, trials: counts.total))
+      // Of one figure nothing can be told of how its cases hang together.
+      return .counted(
+        ReferenceRate(events: counts.total - counts.correct, trials: counts.total), dependence: 1)
     }
     return accuracy.map { .stated(1 - min(max($0, 0), 1)) }
   }
 
-  var emptyLesson: ReferenceRate { ReferenceRate(events: 0, trials: 0) }
-
-  func learn(_ sample: CaseCounts, into lesson: inout ReferenceRate) -> Reference? {
-    lesson = ReferenceRate(
-      events: lesson.events + (sample.total - sample.correct), trials: lesson.trials + sample.total)
-    return lesson.trials >= Double(Self.casesToLearn) ? .counted(lesson) : nil
+  /// Errors in cases so far, and how they waver.
+  struct Lesson: Sendable {
+    var rate = ReferenceRate(events: 0, trials: 0)
+    var dispersion = BlockDispersion()
   }
 
-  func progress(of lesson: ReferenceRate) -> (seen: Int, wanted: Int) {
-    (Int(lesson.trials), Self.casesToLearn)
+  var emptyLesson: Lesson { Lesson() }
+
+  func learn(_ sample: CaseCounts, into lesson: inout Lesson) -> Reference? {
+    let errors = sample.total - sample.correct
+    lesson.rate = ReferenceRate(
+      events: lesson.rate.events + errors, trials: lesson.rate.trials + sample.total)
+    lesson.dispersion.add(events: errors, cases: sample.total)
+    return lesson.rate.trials >= Double(Self.casesToLearn)
+      ? .counted(lesson.rate, dependence: lesson.dispersion.value) : nil
+  }
+
+  func progress(of lesson: Lesson) -> (seen: Int, wanted: Int) {
+    (Int(lesson.rate.trials), Self.casesToLearn)
   }
 
   func detector(against reference: Reference) -> BernoulliDetector {
     switch reference {
-    case .counted(let counted):
+    case .counted(let counted, let dependence):
       BernoulliDetector(
-        reference: counted, averageRunLength: averageRunLength, minimumEffect: minimumEffect)
+        reference: ReferenceRate(
+          events: counted.events / dependence, trials: counted.trials / dependence),
+        averageRunLength: averageRunLength, minimumEffect: minimumEffect)
     case .stated(let rate):
       BernoulliDetector(
         bound: rate + Self.tolerance, referenceRate: rate, averageRunLength: averageRunLength,
@@ -60,7 +73,10 @@ struct CountedAccuracy: WatchSubject {
   }
 
   func observation(of sample: CaseCounts, against reference: Reference) -> BernoulliDetector.Observation {
-    .init(events: sample.total - sample.correct, trials: sample.total)
+    // Evidence is linear in both, so this divides it.
+    var dependence = 1.0
+    if case .counted(_, let learned) = reference { dependence = learned }
+    return .init(events: (sample.total - sample.correct) / dependence, trials: sample.total / dependence)
   }
 
   /// Accuracy since the change, and the expected one.
@@ -72,9 +88,11 @@ struct CountedAccuracy: WatchSubject {
 
   func encode(_ reference: Reference, to writer: inout StateWriter) {
     switch reference {
-    case .counted(let counted):
+    case .counted(let counted, let dependence):
       writer.write(true)
-      encode(counted, to: &writer)
+      writer.write(counted.events)
+      writer.write(counted.trials)
+      writer.write(dependence)
     case .stated(let rate):
       writer.write(false)
       writer.write(rate)
@@ -87,17 +105,29 @@ struct CountedAccuracy: WatchSubject {
       guard rate >= 0, rate <= 1 else { throw StateError("an error rate of \(rate)") }
       return .stated(rate)
     }
-    let counted = try lesson(from: &reader)
-    guard counted.trials > 0 else { throw StateError("a reference without cases") }
-    return .counted(counted)
+    let counted = try Self.rate(from: &reader)
+    let dependence = try reader.readDouble()
+    guard counted.trials > 0, dependence >= 1, dependence.isFinite else {
+      throw StateError("a reference without cases")
+    }
+    return .counted(counted, dependence: dependence)
   }
 
-  func encode(_ lesson: ReferenceRate, to writer: inout StateWriter) {
-    writer.write(lesson.events)
-    writer.write(lesson.trials)
+  func encode(_ lesson: Lesson, to writer: inout StateWriter) {
+    writer.write(lesson.rate.events)
+    writer.write(lesson.rate.trials)
+    writer.write(lesson.dispersion.state)
   }
 
-  func lesson(from reader: inout StateReader) throws(StateError) -> ReferenceRate {
+  func lesson(from reader: inout StateReader) throws(StateError) -> Lesson {
+    let rate = try Self.rate(from: &reader)
+    guard let dispersion = BlockDispersion(state: try reader.readDoubles()) else {
+      throw StateError("a damaged dispersion")
+    }
+    return Lesson(rate: rate, dispersion: dispersion)
+  }
+
+  private static func rate(from reader: inout StateReader) throws(StateError) -> ReferenceRate {
     let (events, trials) = (try reader.readDouble(), try reader.readDouble())
     guard events >= 0, events <= trials, trials < 0x1p62 else {
       throw StateError("\(events) errors in \(trials) cases")

@@ -88,6 +88,14 @@ package struct ColumnBins: Sendable, Equatable {
   /// The batch's counts in one column, missing first.
   package func counts(of column: Int) -> [UInt32] { Self.gather(counts, column, Int(binsInUse[column])) }
 
+  /// The batch's rows in one bin of a column, the missing being bin 0; and all of its rows.
+  package func rows(of column: Int, in bin: Int) -> (own: UInt32, all: Int) {
+    let place = Self.place(of: column)
+    var all = 0
+    for other in 0..<Int(binsInUse[column]) { all += Int(counts[place + other * Self.block]) }
+    return (bin < Int(binsInUse[column]) ? counts[place + bin * Self.block] : 0, all)
+  }
+
   /// The reference's counts in one column, missing first.
   package func referenceCounts(of column: Int) -> [UInt32] {
     Self.gather(reference, column, Int(binsInUse[column]))

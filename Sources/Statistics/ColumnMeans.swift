@@ -21,9 +21,6 @@ package struct ColumnMeans: Sendable, Equatable {
     state = [Double](repeating: 0, count: 2 * columns)
   }
 
-  /// Whether columns are measured from these.
-  package func isMeasured(from other: [Double]) -> Bool { origin == other }
-
   /// Forgets what was folded.
   package mutating func reset() {
     for index in state.indices { state[index] = 0 }

@@ -32,6 +32,14 @@ extension DriftAssessment {
       writer.member("minimum_effect", standard.minimumEffect)
     }
     writer.member("reference", standard.origin.word.description)
+    writer.array("quality", standard.quality) { writer, issue in
+      writer.object { writer in
+        writer.member("name", name(of: issue.column))
+        writer.member("issue", issue.issue.rawValue)
+        writer.member("value", issue.value)
+        writer.member("limit", issue.limit)
+      }
+    }
     writer.object("schema") { writer in
       writer.array("missing", standard.missing) { $0.string($1) }
       writer.array("unknown", standard.unknown) { $0.string($1) }

@@ -62,12 +62,39 @@ package struct EventEncoder {
     }
   }
 
+  /// Columns of text after those of numbers; a cell without text is an empty string, so that its column stays
+  /// one of text.
   private static func write(_ batch: FeatureBatch, to writer: inout JSONWriter) {
-    if let names = batch.names { writer.array("feature_names", names.names) { $0.string($1) } }
+    if let names = batch.allNames { writer.array("feature_names", names) { $0.string($1) } }
     let blocks = batch.blocks.map { (columns: $0.columns, values: $0.values) }
+    let texts = batch.texts.map { (columns: $0.columns, cells: $0.cells) }
     writer.array("rows", 0..<batch.rows) { writer, row in
-      let cells = blocks.lazy.map { $0.values[row * $0.columns..<(row + 1) * $0.columns] }.joined()
-      writer.array(cells) { $0.number($1) }
+      writer.list { writer in
+        for block in blocks {
+          for cell in block.values[row * block.columns..<(row + 1) * block.columns] { writer.number(cell) }
+        }
+        for text in texts {
+          for cell in text.cells[row * text.columns..<(row + 1) * text.columns] { writer.string(cell) }
+        }
+      }
     }
+  }
+}
+
+extension FeatureBatch {
+  /// Of the columns of numbers, then those of text; nil when the producer gave none.
+  var allNames: [String]? {
+    guard let names, texts.isEmpty || textNames != nil else { return nil }
+    return names.names + (textNames?.names ?? [])
+  }
+}
+
+extension TextBlock {
+  /// Copies, row after row; what is not UTF-8 in them is replaced.
+  fileprivate var cells: [String] {
+    var cells: [String] = []
+    cells.reserveCapacity(rows * columns)
+    eachCell { _, cell in cells.append(String(decoding: cell, as: UTF8.self)) }
+    return cells
   }
 }

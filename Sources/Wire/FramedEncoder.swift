@@ -68,7 +68,7 @@ package struct FramedEncoder {
   ) {
     let given = metrics.filter { $0.value != nil }
     if !given.isEmpty { writer.array("metrics", given) { $0.string($1.name) } }
-    if let names = batch?.names { writer.array("feature_names", names.names) { $0.string($1) } }
+    if let names = batch?.allNames { writer.array("feature_names", names) { $0.string($1) } }
     writer.key("tensors")
     var list: [(name: String, datatype: String, shape: [Int])] = []
     if !given.isEmpty {
@@ -82,6 +82,10 @@ package struct FramedEncoder {
     for block in batch?.blocks ?? [] {
       list.append(("rows", block.format.datatype, [block.rows, block.columns]))
       tensors.append(block.withBytes { Array($0) })
+    }
+    for text in batch?.texts ?? [] {
+      list.append(("rows", "BYTES", [text.rows, text.columns]))
+      tensors.append(text.withBytes { Array($0) })
     }
     writer.array(list) { writer, tensor in
       writer.object { writer in

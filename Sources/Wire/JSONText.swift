@@ -48,6 +48,9 @@ struct JSONText {
     return text
   }
 
+  /// The text where it stands, if it has no escapes and is ASCII.
+  var plainBytes: UnsafeRawBufferPointer? { !hasEscapes && isASCII ? bytes : nil }
+
   /// Eight bytes at a time; most names and ids are ASCII, for which validation is this much.
   private var isASCII: Bool {
     var offset = 0

@@ -23,6 +23,13 @@ struct JSONWriter {
     object(members)
   }
 
+  /// An array whose elements `write` writes.
+  mutating func list(_ write: (inout JSONWriter) -> Void) {
+    open(UInt8(ascii: "["))
+    write(&self)
+    close(UInt8(ascii: "]"))
+  }
+
   mutating func array<Element>(
     _ key: StaticString, _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
   ) {
@@ -33,9 +40,7 @@ struct JSONWriter {
   mutating func array<Element>(
     _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
   ) {
-    open(UInt8(ascii: "["))
-    for element in elements { write(&self, element) }
-    close(UInt8(ascii: "]"))
+    list { writer in for element in elements { write(&writer, element) } }
   }
 
   private mutating func open(_ bracket: UInt8) {

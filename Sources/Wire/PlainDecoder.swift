@@ -9,7 +9,7 @@ package struct PlainDecoder {
   private var origins = OriginTable()
   private var topics = InternTable<Topic>(
     entries: WireLimits.internedOrigins, maximumBytes: WireLimits.topicBytes)
-  private var nameLists = InternTable<FeatureNames>(
+  private var nameLists = InternTable<NameList>(
     entries: WireLimits.internedNameLists, maximumBytes: WireLimits.internedNameListBytes)
 
   package init(limits: WireLimits = WireLimits()) { self.limits = limits }
@@ -132,30 +132,34 @@ package struct PlainDecoder {
   }
 
   private mutating func readFeatures(_ reader: inout JSONReader) throws(Remark) -> FeatureBatch {
-    var names: FeatureNames?
-    var matrix: Matrix?
+    var list: NameList?
+    var rows: PlainRows?
     try reader.readObject { (reader, key) throws(Remark) in
       if key.equals("feature_names") {
-        names = try reader.readNull() ? nil : readNames(&reader)
+        list = try reader.readNull() ? nil : readNames(&reader)
       } else if key.equals("rows") {
-        matrix = try readRows(&reader)
+        rows = try PlainRows(reading: &reader)
       } else {
         try reader.skipValue()
       }
     }
-    guard let matrix else { throw Remark(.malformed, "no rows") }
-    if let names, names.count != matrix.columns {
+    guard let rows else { throw Remark(.malformed, "no rows") }
+    if let list, list.names.count != rows.columns {
       throw Remark(
-        .shapeMismatch, "\(names.count) feature_names, but rows of \(matrix.columns) values")
+        .shapeMismatch, "\(list.names.count) feature_names, but rows of \(rows.columns) values")
     }
-    return FeatureBatch(names: names, matrix: matrix)
+    guard let texts = rows.texts else { return FeatureBatch(names: list?.names, matrix: rows.numbers) }
+    let names = list?.split(byText: rows.isText)
+    var batch = FeatureBatch(names: names?.ofNumbers, matrix: rows.numbers)
+    (batch.texts, batch.textNames) = ([texts], names?.ofText)
+    return batch
   }
 
-  private mutating func readNames(_ reader: inout JSONReader) throws(Remark) -> FeatureNames {
+  private mutating func readNames(_ reader: inout JSONReader) throws(Remark) -> NameList {
     let start = reader.offset
     try reader.skipValue()
     let bytes = UnsafeRawBufferPointer(rebasing: reader.bytes[start..<reader.offset])
-    return try nameLists.value(for: bytes) { () throws(Remark) in try Self.parseNames(bytes) }
+    return try nameLists.value(for: bytes) { () throws(Remark) in NameList(try Self.parseNames(bytes)) }
   }
 
   private static func parseNames(_ bytes: UnsafeRawBufferPointer) throws(Remark) -> FeatureNames {
@@ -164,38 +168,29 @@ package struct PlainDecoder {
     try reader.readArray { (reader) throws(Remark) in list.append(try reader.readString()) }
     return try Descriptor.distinct(list)
   }
+}
 
-  /// Rows of equal length; `null` is a missing value, `true` and `false` are 1 and 0.
-  private func readRows(_ reader: inout JSONReader) throws(Remark) -> Matrix {
-    var values: [Double] = []
-    var rows = 0
-    var columns = 0
-    let start = reader.offset
-    try reader.readArray { (reader) throws(Remark) in
-      let before = values.count
-      try reader.readArray { (reader) throws(Remark) in
-        switch try reader.readLiteral() {
-        case .null: values.append(.nan)
-        case .bool(let bool): values.append(bool ? 1 : 0)
-        case nil: values.append(try reader.readNumber())
-        }
-      }
-      let count = values.count - before
-      if rows == 0 {
-        columns = count
-        guard columns > 0 else { throw Remark(.shapeMismatch, "rows without values") }
-        guard columns <= WireLimits.columns else {
-          throw Remark(.tooLarge, "rows of \(columns) values, at most \(WireLimits.columns) are taken")
-        }
-        // Rows are about as long as the first: room for all of them at once, within the frame's limit.
-        let estimate = (reader.bytes.count - start) / max(1, reader.offset - start) + 1
-        values.reserveCapacity(columns * estimate)
-      } else if count != columns {
-        throw Remark(.shapeMismatch, "row 0 has \(columns) values, row \(rows) has \(count)")
-      }
-      rows += 1
+/// Names of columns, and how they were last told apart, so that a stream of batches of the same columns of
+/// text has the same objects each time.
+private final class NameList {
+  let names: FeatureNames
+  private var lastSplit: (isText: [Bool], names: Split)?
+
+  struct Split {
+    var ofNumbers: FeatureNames?
+    var ofText: FeatureNames?
+  }
+
+  init(_ names: FeatureNames) { self.names = names }
+
+  /// Cost: of the same columns as the time before, comparing as many flags.
+  func split(byText isText: [Bool]) -> Split {
+    if let lastSplit, lastSplit.isText == isText { return lastSplit.names }
+    let kept = { (wanted: Bool) in
+      FeatureNames(zip(self.names.names, isText).filter { $1 == wanted }.map { $0.0 })
     }
-    guard rows > 0 else { throw Remark(.shapeMismatch, "no rows") }
-    return Matrix(rows: rows, columns: columns, values: values)
+    let split = Split(ofNumbers: kept(false), ofText: kept(true))
+    lastSplit = (isText, split)
+    return split
   }
 }

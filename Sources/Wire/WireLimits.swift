@@ -3,7 +3,7 @@ package struct WireLimits: Sendable, Equatable {
   /// 1000 × 5000 FP64 is 38 MiB in the framed encoding; the next such step is 48.
   package var frameBytes = 48 << 20
   /// All frames of a message together. Plain JSON needs at least 2 bytes a value and becomes 8, so
-  /// decoding holds at most four times this: 256 MiB.
+  /// decoding holds at most four times this: 256 MiB. Text becomes at most 2.5 times its bytes.
   package var messageBytes = 64 << 20
   /// `/` is the only separator; 200 keeps clear of topics of 246 to 255 bytes, which libzmq 4.3.4
   /// breaks.

@@ -141,6 +141,25 @@ import Wire
     #expect(back.contains { $0.finding.monitor == .schema && $0.change == .resolved })
   }
 
+  /// What is wrong with values of one batch is told at once, beside whether the column drifts.
+  @Test func valuesThatCannotBeRightAreTold() throws {
+    var watched = Watched(seed: 8)
+    watched.baseline()
+    let clean = try #require(Self.assessment(watched.send(.features(Self.batch(100, &watched.random)))))
+    #expect(clean.standard?.quality == [])
+    let batch = Self.batch(100, words: ["x", "new", ""], &watched.random)
+    var values = batch.blocks[0].values
+    values[3 * 7 + 1] = 94
+    for row in 0..<30 { values[3 * row + 2] = .nan }
+    var wrong = FeatureBatch(names: Self.names, matrix: Matrix(rows: 100, columns: 3, values: values))
+    (wrong.texts, wrong.textNames) = (batch.texts, batch.textNames)
+    let outputs = watched.send(.features(wrong))
+    let quality = try #require(Self.assessment(outputs)?.standard).quality
+    #expect(quality.map(\.column) == [1, 2, 3, 3])
+    #expect(quality.map(\.issue) == [.range, .missing, .missing, .unseen])
+    #expect(quality[0].value == 94 && quality[0].limit < 12 && quality[1].value == 0.3)
+  }
+
   /// Without a baseline the first rows are one, and text is judged as numbers are.
   @Test func aLearnedBaselineKnowsItsCategories() throws {
     var watched = Watched(seed: 6) { $0.learnedRows = 600 }

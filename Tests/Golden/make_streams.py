@@ -64,12 +64,18 @@ def glr(x, family):
             else:
                 within = ((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum()
                 evidence = n / 2 * math.log(((x - x.mean()) ** 2).sum() / within)
-            if evidence > best[0]:
-                best = (evidence, first)
-    if best[1]:
-        previous = lagged(x)
-        best = (best[0] / inflation([x[:best[1]], x[best[1]:]], previous, n), best[1])
-    return [best[0], best[1]]
+            weight = math.log(len(before) * len(after) / n)
+            if evidence > 0 and evidence + weight > best[0]:
+                best = (evidence + weight, first, evidence)
+    if not best[1]:
+        return [0.0, 0]
+    return [scored(best[2], x, best[1]), best[1]]
+
+
+def scored(evidence, x, first):
+    """The score of a split whose evidence is that of independent observations."""
+    n, factor = len(x), inflation([x[:first], x[first:]], lagged(x), len(x))
+    return evidence / factor + math.log(first * (n - first) / n / factor)
 
 
 def correction(n):
@@ -91,13 +97,13 @@ def meanvar(z):
             scale = correction(n) - correction(len(before)) - correction(len(after))
             evidence /= max(scale, 1)
             effect = max(abs(after.mean() - before.mean()), abs(math.log(after.var() / before.var())) / 2)
-            if evidence > (best[0] if best else 0):
+            score = evidence + math.log(len(before) * len(after) / n)
+            if evidence > 0 and score > (best[0] if best else 0):
                 if effect >= 1 / 3 or not best or best[2] < 1 / 3:
-                    best = (evidence, first, effect)
+                    best = (score, first, effect, evidence)
     if not best:
         return [0.0, 0]
-    factor = inflation([z[:best[1]], z[best[1]:]], lagged(z), n)
-    return [best[0] / factor, best[1]]
+    return [scored(best[3], z, best[1]), best[1]]
 
 
 class SplitMix:
@@ -161,18 +167,22 @@ class MMD:
             self.learn()
         if n < 64:
             return [0.0, 0]
-        best = (0.0, 0)
+        trace, of_square, inflation = self.spread
+        degrees = trace * trace / of_square
+        best = [0.0, 0]
         for first in boundaries(n):
             if first < 30 or n - first < 8:
                 continue
             distance = self.rows[first:].mean(axis=0) - self.rows[:first].mean(axis=0)
-            squared = first * (n - first) / n * float(distance @ distance)
-            if squared > best[0]:
-                best = (squared, first)
-        trace, of_square, inflation = self.spread
-        degrees, x = trace * trace / of_square, best[0] / inflation * trace / of_square
-        evidence = 0.0 if x <= degrees else (x - degrees - degrees * math.log(x / degrees)) / 2
-        return [evidence, best[1]]
+            weight = first * (n - first) / n / inflation
+            x = weight * float(distance @ distance) * trace / of_square
+            if x <= degrees:
+                continue
+            evidence = (x - degrees - degrees * math.log(x / degrees)) / 2
+            score = evidence + math.log(max(1, weight))
+            if score > best[0]:
+                best = [score, first]
+        return best
 
 
 def write(name, value):

@@ -74,7 +74,11 @@ def decode(frames: list[bytes]) -> dict[str, Json]:
     if len(frames) >= 2 and frames[1].startswith(b"TIDE"):
         return decode_framed(frames)
     if len(frames) == 2 and frames[1].startswith(b"{"):
-        return {"topic": frames[0].decode(), "event": json.loads(frames[1])}
+        event = json.loads(frames[1])
+        said = event.get("data", {})
+        rows = (said if event["type"] == "tidemark.features.v1" else said.get("features") or {}).get("rows", [])
+        has_text = any(isinstance(cell, str) for row in rows for cell in row)
+        return {"topic": frames[0].decode(), "event": event} | ({"remarks": ["text_ignored"]} if has_text else {})
     raise Refused("malformed", False, "neither framed nor plain")
 
 

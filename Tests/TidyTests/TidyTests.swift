@@ -123,7 +123,8 @@ import Testing
     "Engine": ["Events", "Monitoring", "Decisions"],
     "Journal": ["Events", "GRDB", "Foundation"],
     "Daemon": [
-      "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Yams", "Logging",
+      "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
+      "Logging",
       "Foundation", "Synchronization",
     ],
     "tidemark": ["Daemon", "Events", "ArgumentParser", "Logging"],

@@ -112,7 +112,7 @@ import Wire
     (event(features, data: #"{"rows":[[]]}"#), .shapeMismatch),
     (event(features, data: #"{"feature_names":["a"],"rows":[[1,2]]}"#), .shapeMismatch),
     (event(features, data: #"{"feature_names":["a","a"],"rows":[[1,2]]}"#), .shapeMismatch),
-    (event(features, data: #"{"rows":[["x"]]}"#), .malformed), (event(features, data: "{}"), .malformed),
+    (event(features, data: #"{"rows":[["x"]]}"#), .shapeMismatch), (event(features, data: "{}"), .malformed),
     (event(features, data: #"{"rows":[1]}"#), .malformed),
     (event(#""type":"tidemark.baseline.v1","subject":"m""#, data: #"{"accuracy":NaN}"#), .malformed),
   ]

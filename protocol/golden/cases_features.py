@@ -110,11 +110,35 @@ def features() -> list[Case]:
             source="node/µ",
         ),
     ]
+    found.append(plain_text())
     frames, meaning = tombstone("features", seq=5, prev=3)
     found.append(
         Case("features.tombstone", "features", "A number without content.", frames, meaning | {"tombstone": True})
     )
     return found
+
+
+def plain_text() -> Case:
+    topic = "features/fraud/7/scorer-1"
+    said = {
+        "specversion": "1.0",
+        "type": "tidemark.features.v1",
+        "source": "scorer-1",
+        "id": "a-5",
+        "time": "2026-03-02T02:00:00Z",
+        "subject": "fraud",
+        "modelversion": "7",
+        "sequence": "5",
+        "epoch": "1772409600000000000",
+        "data": {
+            "feature_names": ["amount", "city", "age_days", "grade"],
+            "rows": [[51.0, "Zürich", 210.0, 3], [53.0, "", None, "A+"], [52.0, None, 190.0, True]],
+        },
+    }
+    about = "The plain encoding: a column with a string in it is one of text, here `city` and `grade`."
+    frames = [topic.encode(), compact(said)]
+    expect = {"topic": topic, "event": said, "remarks": ["text_ignored"]}
+    return Case("features.plain_text", "features", about, frames, expect, encoding="plain")
 
 
 def bad_features() -> list[Case]:

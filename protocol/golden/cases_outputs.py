@@ -70,6 +70,14 @@ def cases() -> list[Case]:
             prev=0,
         ),
         out("metric", "A business metric, by its name.", recorded("alert.opened", "metrics.54"), seq=14, prev=13),
+        out(
+            "drift_evidence",
+            "By preset `standard`: a column a deviation off, in the second batch of 50.",
+            recorded("alert.opened", "features.5"),
+            seq=15,
+            prev=14,
+        ),
+        out("schema", "A column is missing.", recorded("alert.opened", "features.7"), seq=16, prev=15),
         out("issued", "A decision to retrain.", recorded("decision.retrain.issued", "-7"), seq=5, prev=0),
         out(
             "timer",
@@ -87,6 +95,13 @@ def cases() -> list[Case]:
             prev=10,
         ),
         out("drift", "After a batch of features.", recorded("assessment.drift", "-5"), seq=5, prev=4),
+        out(
+            "drift_standard",
+            "By preset `standard`: numbers and text, and a column that the batch has not.",
+            recorded("assessment.drift", "features.8"),
+            seq=14,
+            prev=13,
+        ),
         out("retrain", "Whether to retrain.", recorded("assessment.retrain", "-7"), seq=10, prev=9),
         out("sources", "The account of two sources.", status(), seq=12, prev=2),
     ]

@@ -58,8 +58,8 @@ package struct SeriesRun: Sendable {
     case .bernoulli:
       // The likeliest split sees falls as well, and what is learned slowly; the fixed baseline sees slow rises sooner.
       EitherSeries(
-        ScalarSeries(GLRDetector(.rate, observationsPerFalseAlarm: Self.rowsPerFalseAlarm)),
-        AnchoredSeries<BernoulliDetector>.bernoulli(rowsPerFalseAlarm: Self.rowsPerFalseAlarm))
+        ScalarSeries(GLRDetector(.rate, shareOfFalls: 0.1, observationsPerFalseAlarm: 4e6)),
+        AnchoredSeries<BernoulliDetector>.bernoulli(rowsPerFalseAlarm: 3e5))
     case .bounded: AnchoredSeries<BoundedMeanDetector>.bounded(rowsPerFalseAlarm: Self.rowsPerFalseAlarm)
     case .bins: AnchoredSeries<BinnedColumnDetector>.bins(rowsPerFalseAlarm: Self.rowsPerFalseAlarm)
     case .quantile: AnchoredSeries<QuantileDetector>.quantile(rowsPerFalseAlarm: Self.rowsPerFalseAlarm)

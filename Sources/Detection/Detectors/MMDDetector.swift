@@ -5,7 +5,8 @@ import Statistics
 /// - Formula: the squared distance of the mean features of the two parts of a split, T = n₁n₂/n·‖φ̄₁ − φ̄₂‖², with
 ///   r random Fourier features φ(x) = √(2/r)·cos(ωᵀx + b), ω ~ N(0, I/h²). With no change T is about
 ///   g·χ²ₕ with g = tr Σ²/tr Σ and h = (tr Σ)²/tr Σ², Σ the covariance of the features (Satterthwaite 1946); the evidence is
-///   Chernoff's bound on that tail, ½(x − h − h·ln(x/h)) for x = T/g. The largest over splits.
+///   Chernoff's bound on that tail, ½(x − h − h·ln(x/h)) for x = T/g, and the score the largest of that and
+///   ln(n₁n₂/n), as ``GLRDetector`` has it.
 /// - Defaults: r = 128, half of them of all columns and half of one pair of columns each; h² half the median of
 ///   squared distances of standard normal rows, which is 2·columns; Σ from the first 64 rows and again whenever their number has doubled; A = 10⁵ rows.
 /// - Cost: 128 cosines of `columns` products a row and 50 splits of 128 numbers, about 10 µs. Memory: 1 KiB a bucket,
@@ -24,7 +25,7 @@ package struct MMDDetector: Detector {
   /// Rows of which Σ is told: those of the first 64, later up to 512.
   static let firstRows = 64
   static let mostRows = 512
-  static let margin = -2.0
+  static let margin = 4.5
 
   package typealias Observation = [Double]
 
@@ -75,10 +76,8 @@ package struct MMDDetector: Detector {
     return [first, first + 1 + place]
   }
 
-  /// What the evidence must exceed after `n` rows.
-  package func threshold(after n: Int) -> Double {
-    logRunLength + 1.5 * Elementary.ln(Elementary.ln(Double(max(n, 16)))) + Self.margin
-  }
+  /// What the score must exceed.
+  package var threshold: Double { logRunLength + Self.margin }
 
   /// Rows taken.
   package var count: Int { sums.count }
@@ -93,7 +92,7 @@ package struct MMDDetector: Detector {
   package mutating func observe(_ row: UnsafeBufferPointer<Double>) -> Verdict {
     precondition(row.count == columns)
     guard row.allSatisfy(\.isFinite) else {
-      return Verdict(isDrifted: false, score: .nan, threshold: threshold(after: sums.count), count: 0)
+      return Verdict(isDrifted: false, score: .nan, threshold: threshold, count: 0)
     }
     withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.features) { features in
       features.initialize(repeating: 0)
@@ -105,11 +104,10 @@ package struct MMDDetector: Detector {
     }
     let n = sums.count
     if n >= Self.firstRows, n <= Self.mostRows, n & (n - 1) == 0 { learnSpread() }
-    let threshold = threshold(after: n)
     guard n >= Self.firstRows else {
       return Verdict(isDrifted: false, score: 0, threshold: threshold, count: n)
     }
-    var largest = 0.0
+    var score = 0.0
     var length = 0
     let total = sums.total
     sums.scan { later, part in
@@ -119,10 +117,12 @@ package struct MMDDetector: Detector {
       // φ̄₂ − φ̄₁ = part·(1/n₂ + 1/n₁) − total/n₁.
       let squared = squaredDistance(part, times: 1 / n2 + 1 / n1, total, times: 1 / n1)
       let distance = n1 * n2 / Double(n) * squared
-      if distance > largest { (largest, length) = (distance, later) }
+      let evidence = evidence(distance / inflation)
+      guard evidence > 0 else { return true }
+      let found = evidence + Elementary.ln(max(1, n1 * n2 / Double(n) / inflation))
+      if found > score { (score, length) = (found, later) }
       return true
     }
-    let score = evidence(largest / inflation)
     return Verdict(
       isDrifted: score > threshold, score: score, threshold: threshold, count: length,
       change: length > 0 ? ChangePoint(index: n - length, kind: .abrupt) : nil)

@@ -21,10 +21,11 @@ package struct RealSeries: SeriesDetector {
   /// Of their residuals, as far as they had one.
   private var sizes = RecentValues()
   /// The row of each normal score, since a few give none.
+  private var normals = RecentValues()
   private var scoreRows = RecentValues()
   private var season: Int?
   private var short = ShortStretch(size: RecursiveResiduals.coefficients(season: nil))
-  private var shortFinding: (ShortStretch.Finding, threshold: Double, row: Int)?
+  private var shortFinding: ShortStretch.Finding?
   private var row = 0
   private var start = 0
   private var nextSearch = firstSearch
@@ -61,16 +62,14 @@ package struct RealSeries: SeriesDetector {
     return SeriesStep(evidence: alarm.evidence, alarm: alarm)
   }
 
-  private static func threshold(_ rowsPerFalseAlarm: Double, after n: Int) -> Double {
-    Elementary.ln(rowsPerFalseAlarm) + 1.5 * Elementary.ln(Elementary.ln(Double(n))) + ShortStretch.margin
-  }
+  private var shortThreshold: Double { Elementary.ln(rowsPerFalseAlarm) + ShortStretch.margin }
 
-  private var isShortDrifted: Bool { shortFinding.map { $0.0.evidence > $0.threshold } ?? false }
+  private var isShortDrifted: Bool { shortFinding.map { $0.evidence > shortThreshold } ?? false }
 
   private func isDrifted(_ verdict: Verdict?) -> Bool { verdict?.isDrifted ?? false || isShortDrifted }
 
   private func evidence(_ verdict: Verdict?) -> Double {
-    max(verdict.map { $0.score.isFinite ? $0.score : 0 } ?? 0, shortFinding?.0.evidence ?? 0)
+    max(verdict.map { $0.score.isFinite ? $0.score : 0 } ?? 0, shortFinding?.evidence ?? 0)
   }
 
   private mutating func take(_ value: Double, at row: Int) -> Verdict? {
@@ -88,16 +87,13 @@ package struct RealSeries: SeriesDetector {
 
   private mutating func score(_ value: Double, at row: Int) -> Verdict? {
     let residual = residuals!.next(value)
-    if let found = short.next(residuals!.latest, residuals!.regressors) {
-      shortFinding = (found, Self.threshold(rowsPerFalseAlarm, after: short.count), row)
-    } else {
-      shortFinding = nil
-    }
+    shortFinding = short.next(residuals!.latest, residuals!.regressors)
     guard let residual else { return nil }
     var last: Verdict?
     var scores = 0
     ranks.next(residual) {
       last = detector.observe($0)
+      normals.append($0)
       scores += 1
     }
     for back in (0..<scores).reversed() { scoreRows.append(Double(row - back)) }
@@ -137,7 +133,7 @@ package struct RealSeries: SeriesDetector {
   private func alarm(_ verdict: Verdict?) -> SeriesAlarm {
     let values = stretch.since(start)
     let first = row - values.count + 1
-    if let (found, _, _) = shortFinding, isShortDrifted,
+    if let found = shortFinding, isShortDrifted,
       !(verdict?.isDrifted ?? false) || found.evidence > verdict!.score
     {
       return SeriesAlarm(
@@ -146,10 +142,10 @@ package struct RealSeries: SeriesDetector {
           index: row - short.count + 1 + found.place, kind: found.isRamp ? .gradual : .abrupt),
         evidence: found.evidence)
     }
-    let place = verdict?.change?.index ?? 0
     let rows = scoreRows.since(0)
     let offset = detector.count - rows.count
-    let changed = Int(rows[rows.startIndex + max(0, min(place - offset, rows.count - 1))])
+    let place = ChangeShape.refined(normals.since(0), near: (verdict?.change?.index ?? 0) - offset)
+    let changed = Int(rows[rows.startIndex + place])
     let kind = ChangeShape.kind(of: values, changedAt: changed - first)
     return SeriesAlarm(
       index: row, change: ChangePoint(index: changed, kind: kind), evidence: verdict?.score ?? 0)
@@ -159,6 +155,7 @@ package struct RealSeries: SeriesDetector {
     start = row + 1
     stretch.removeAll(from: start)
     scoreRows.removeAll(from: 0)
+    normals.removeAll(from: 0)
     detector = MeanVarianceDetector(observationsPerFalseAlarm: rowsPerFalseAlarm)
     residuals = nil
     short = ShortStretch(size: RecursiveResiduals.coefficients(season: season))

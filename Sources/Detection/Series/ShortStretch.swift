@@ -4,7 +4,7 @@ import Statistics
 /// fitted to the whole of it: the most that a few dozen values can tell, where a test that learns as it
 /// goes would have learned the change as well.
 ///
-/// - Formula: (n − p − 1)/2·ln(RSS₀/RSS₁), RSS₀ of the regression on p regressors under the prior of
+/// - Formula: (n − p − 1)/2·ln(RSS₀/RSS₁) + ln(n₁n₂/n), RSS₀ of the regression on p regressors under the prior of
 ///   ``RecursiveResiduals``, RSS₁ with a step 1(t ≥ τ) or a ramp max(0, t − τ) besides; the largest over τ.
 /// - Cost: O(n·p²) for a value, about 10 µs at ``capacity``. Memory: 16 sums a value, 32 KiB.
 /// - Reference: Andrews, "Tests for parameter instability and structural change with unknown change point",
@@ -14,8 +14,8 @@ package struct ShortStretch: Sendable {
   static let capacity = 256
   static let minimumBefore = 15
   static let minimumAfter = 5
-  /// Added to ln A + 1.5·ln ln n, by simulation.
-  static let margin = -3.0
+  /// Added to ln A, by simulation.
+  static let margin = 2.5
 
   package struct Finding {
     package var evidence = 0.0
@@ -74,12 +74,13 @@ package struct ShortStretch: Sendable {
     let rest = max(
       products[size * (size + 1) + size] - fitted.reduce(0) { $0 + $1 * $1 }, 1e-9 * Double(count))
     var best = Finding()
-    var least = 0.0
+    let freedom = Double(count - size - 1)
     var projected = [Double](repeating: 0, count: size)
     for place in Self.minimumBefore...(count - Self.minimumAfter) {
       let tau = Double(place)
       let (from, to) = (place * width, count * width)
       let later = Double(count - place)
+      let weight = Elementary.ln(tau * later / Double(count))
       for isRamp in [false, true] {
         var product: Double
         let square = isRamp ? (later - 1) * later * (2 * later - 1) / 6 : later
@@ -98,14 +99,10 @@ package struct ShortStretch: Sendable {
         }
         guard own > 1e-6 * square else { continue }
         let gain = product * product / own
-        if gain > least {
-          least = gain
-          best = Finding(evidence: 0, place: place, isRamp: isRamp)
-        }
+        let found = -freedom / 2 * Elementary.ln1p(-min(gain / rest, 1 - 1e-12)) + weight
+        if found > best.evidence { best = Finding(evidence: found, place: place, isRamp: isRamp) }
       }
     }
-    let freedom = Double(count - size - 1)
-    best.evidence = -freedom / 2 * Elementary.ln1p(-min(least / rest, 1 - 1e-12))
     return best
   }
 

@@ -3,10 +3,10 @@
 /// Cells are bytes, meant to be UTF-8 and not checked; an empty one stands for a missing value. Received
 /// ones are valid as long as the message they came in, as ``Matrix`` is.
 package struct TextBlock: @unchecked Sendable {
+  /// Each cell after its length, a little-endian u32.
   private enum Storage {
-    /// Each cell after its length, a little-endian u32.
     case received(UnsafeRawBufferPointer)
-    case owned([String])
+    case owned([UInt8])
   }
 
   package let rows: Int
@@ -19,29 +19,60 @@ package struct TextBlock: @unchecked Sendable {
     (self.rows, self.columns, storage) = (rows, columns, .received(bytes))
   }
 
+  /// Cost: one copy of the text; memory: 4 bytes a cell and the text.
+  ///
   /// - Precondition: rows × columns cells, row after row.
   package init(rows: Int, columns: Int, cells: [String]) {
     precondition(cells.count == rows * columns)
-    (self.rows, self.columns, storage) = (rows, columns, .owned(cells))
+    var packed = Cells()
+    for cell in cells { packed.append(cell.utf8) }
+    self.init(rows: rows, columns: columns, packed)
+  }
+
+  /// - Precondition: rows × columns cells, row after row.
+  package init(rows: Int, columns: Int, _ cells: consuming Cells) {
+    precondition(cells.count == rows * columns)
+    (self.rows, self.columns, storage) = (rows, columns, .owned(cells.bytes))
+  }
+
+  /// Cells being gathered, row after row.
+  package struct Cells: Sendable {
+    fileprivate var bytes: [UInt8] = []
+    package private(set) var count = 0
+
+    /// - Parameter byteCount: of all cells with their lengths, as far as it is known.
+    package init(reserving byteCount: Int = 0) { bytes.reserveCapacity(byteCount) }
+
+    /// - Precondition: fewer than 2^32 bytes (frames are smaller).
+    package mutating func append(_ text: some Collection<UInt8>) {
+      withUnsafeBytes(of: UInt32(text.count).littleEndian) { bytes.append(contentsOf: $0) }
+      bytes.append(contentsOf: text)
+      count += 1
+    }
+  }
+
+  /// The cells in place, each after its length as a little-endian u32, row after row.
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    switch storage {
+    case .received(let bytes): try body(bytes)
+    case .owned(let bytes): try bytes.withUnsafeBytes(body)
+    }
   }
 
   /// Goes through the cells, row after row.
   ///
   /// - Parameter body: is given the column and the cell, valid for that call.
-  package func forEach(_ body: (_ column: Int, _ cell: UnsafeRawBufferPointer) -> Void) {
-    switch storage {
-    case .received(let bytes):
+  package func eachCell(_ body: (_ column: Int, _ cell: UnsafeRawBufferPointer) -> Void) {
+    withBytes { bytes in
       var offset = 0
-      for element in 0..<rows * columns {
-        let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-        offset += 4
-        body(element % columns, UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length]))
-        offset += length
-      }
-    case .owned(let cells):
-      for (element, cell) in cells.enumerated() {
-        var cell = cell
-        cell.withUTF8 { body(element % columns, UnsafeRawBufferPointer($0)) }
+      for _ in 0..<rows {
+        for column in 0..<columns {
+          let length = Int(
+            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+          offset += 4
+          body(column, UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length]))
+          offset += length
+        }
       }
     }
   }

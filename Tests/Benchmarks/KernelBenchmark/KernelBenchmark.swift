@@ -7,6 +7,7 @@ import Statistics
 ///     kernel-benchmark rule     a value of batches of 1000 × 1000 and 1000 × 5000, FP64 and FP32
 ///     kernel-benchmark checks   one drift check of 10 to 1000 features and 100 to 10,000 rows of FP64
 ///     kernel-benchmark summaries   a value taken by each of the mergeable summaries
+///     kernel-benchmark cycle    a batch of 1000 × 5000 for each of 100 models, by preset `standard`
 ///     kernel-benchmark bins     the detector of bins on batches of 1000 × 5000, FP64 and FP32
 @main struct KernelBenchmark {
   static let repetitions = 31
@@ -26,6 +27,7 @@ import Statistics
         }
       }
     case ["summaries"]: Summaries.time()
+    case ["cycle"]: CycleBenchmark(models: 100, columns: 5_000, rows: 1_000).time()
     case ["bins"]:
       for format in [NumberFormat.float64, .float32] {
         BinsBenchmark(rows: 1_000, columns: 5_000, format: format).time()
@@ -36,7 +38,7 @@ import Statistics
 }
 
 struct Misuse: Error, CustomStringConvertible {
-  var description: String { "usage: kernel-benchmark rule|checks|summaries|bins" }
+  var description: String { "usage: kernel-benchmark rule|checks|summaries|bins|cycle" }
 }
 
 /// The size of a batch and how its values are stored.

@@ -74,4 +74,15 @@ private func read(_ event: Event) {
   precondition(batch.rows > 0 && batch.columns > 0)
   precondition(batch.names.map { $0.count == batch.columns } ?? true)
   for block in batch.blocks { precondition(block.values.count == block.rows * block.columns) }
+  precondition(batch.textNames.map { $0.count == batch.textColumns } ?? true)
+  for block in batch.texts {
+    precondition(block.rows == batch.rows)
+    var cells = 0
+    var bytes = 0
+    block.eachCell { column, cell in
+      precondition(column == cells % block.columns)
+      (cells, bytes) = (cells + 1, cell.reduce(bytes) { $0 &+ Int($1) })
+    }
+    precondition(cells == block.rows * block.columns && bytes >= 0)
+  }
 }

@@ -224,8 +224,8 @@ class Publisher:
 
         `rows` is a 2-D numpy array, a list of rows, a pandas or polars DataFrame, or an Arrow table or record batch.
         Column names come from the table unless `names` gives others; without names columns are matched by position.
-        Text columns are carried as text. None, NaN, NaT and pandas' NA are missing. Times are sent as seconds since
-        1970, durations as seconds. Integers keep their type; uint64 becomes FP64.
+        Text columns are sent as text, which preset `standard` judges. None, NaN, NaT and pandas' NA are missing. Times
+        are sent as seconds since 1970, durations as seconds. Integers keep their type; uint64 becomes FP64.
 
         With `copy=False` large arrays go to ZeroMQ without a copy where their layout allows: the caller promises not
         to write to them any more. Returns whether the message was sent or queued.
