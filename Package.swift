@@ -66,7 +66,7 @@ let package = Package(
     tests(
       "Daemon",
       [
-        "Daemon", "ZeroMQ", "Events", "Engine", "Wire", "Journal",
+        "Daemon", "ZeroMQ", "Events", "Engine", "Monitoring", "Wire", "Journal",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests("Simulation", ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal"]),

@@ -69,7 +69,6 @@ extension ModelState {
       setBaseline(try FeatureBaseline(from: &reader))
       try reader.end()
     }
-    if drift.hasBaseline && idle != .min { idleFrom = idle }
     try performance.restore(from: &reader)
     try drift.restore(from: &reader)
     trigger = try RetrainTrigger(policy: settings.retrain, from: &reader)
@@ -82,6 +81,8 @@ extension ModelState {
     feeds = try SourceFeeds(from: &reader)
     history = try HistoryGather(of: key, from: &reader)
     if version > Self.referenceVersion { try restoreStandard(from: &reader) }
+    // Parts of a season have their baselines from there.
+    if drift.hasBaseline && idle != .min { idleFrom = idle }
     try reader.end()
     refreshDue()
     // Initialisers do not tell observers.

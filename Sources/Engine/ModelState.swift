@@ -183,9 +183,15 @@ struct ModelState: Sendable {
   }
 
   mutating func setBaseline(_ features: FeatureBaseline, _ origin: WatchReport.Origin = .given) {
-    // The clock of its batches starts with the model's own.
-    if !drift.hasBaseline { idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation) }
+    let hadBaseline = drift.hasBaseline
     drift.setBaseline(features, origin)
+    if !drift.hasBaseline {
+      // The parts of a season learn theirs anew.
+      idleFrom = .min
+    } else if !hadBaseline {
+      // The clock of its batches starts with the model's own.
+      idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation)
+    }
   }
 
   private mutating func apply(_ baseline: BaselineUpdate) {
@@ -233,7 +239,7 @@ struct ModelState: Sendable {
     _ circumstances: Circumstances, into effects: inout [Effect]
   ) throws(Remark) {
     if drift.isStandard {
-      return applyStandard(features, of: occasion, sources, circumstances, into: &effects)
+      return try applyStandard(features, of: occasion, sources, circumstances, into: &effects)
     }
     let assessment = try drift.observe(features, at: modelTime)
     tell(assessment, of: occasion, sources, circumstances, into: &effects)
@@ -243,13 +249,17 @@ struct ModelState: Sendable {
   private mutating func applyStandard(
     _ features: FeatureBatch, of occasion: some Occasion, _ sources: [SourceLedger],
     _ circumstances: Circumstances, into effects: inout [Effect]
-  ) {
+  ) throws(Remark) {
     let own = columns
-    let outcome = drift.observeStandard(
+    let outcome = try drift.observeStandard(
       features, at: modelTime, tested: circumstances.fleet.tested,
       driftedElsewhere: circumstances.fleet.drifted - own.drifted)
     if outcome.hasLearned { isBaselineChanged = true }
-    guard let assessment = outcome.assessment else { return }
+    guard let assessment = outcome.assessment else {
+      // With a baseline, or a part of a season that has one, the clock of its batches runs.
+      if drift.hasBaseline { noteBatch() }
+      return
+    }
     if let finding = drift.schemaFinding, alerts.schema.isMoved(byViolation: finding.isViolated) {
       raise(finding, occasion, circumstances, &effects)
     }
@@ -261,15 +271,19 @@ struct ModelState: Sendable {
     _ circumstances: Circumstances, into effects: inout [Effect]
   ) {
     if circumstances.keepsHistory { history.note(assessment, of: key, at: modelTime) }
-    lastBatch = modelTime
-    idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation)
-    refreshDue()
+    noteBatch()
     if circumstances.reporting { publish(.drift(assessment), occasion, &effects) }
     raise(drift.finding(for: assessment), occasion, circumstances, &effects)
     let evidence = RetrainEvidence.Drift(
       isDetected: assessment.isDrifted, maximumScore: assessment.maximumScore ?? 0,
       severity: assessment.severity)
     evaluate(drift: evidence, occasion, sources, circumstances, &effects)
+  }
+
+  private mutating func noteBatch() {
+    lastBatch = modelTime
+    idleFrom = lastBatch.advanced(by: trigger.policy.idleEvaluation)
+    refreshDue()
   }
 
   // MARK: Deadlines

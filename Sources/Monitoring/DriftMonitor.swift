@@ -86,15 +86,13 @@ package struct DriftMonitor: Sendable {
 
   private let settings: DriftSettings
   /// Nil under preset `reference`.
-  private let standardSettings: StandardSettings?
-  package private(set) var baseline: FeatureBaseline?
-  /// Once there is a baseline, under preset `standard`.
-  private(set) var standard: StandardDrift?
-  /// While one is learned.
-  var lesson: FeatureLesson?
-  /// What was wrong with the columns of the last batch.
-  private(set) var breaks = FeatureMatch.Breaks()
-  package internal(set) var origin = WatchReport.Origin.learned
+  let standardSettings: StandardSettings?
+  /// Of preset `reference`.
+  private var givenBaseline: FeatureBaseline?
+  /// Of preset `standard`: one, or one for each part of a season.
+  var watches: [FeatureWatch] = []
+  /// The watch of the last batch.
+  private var current = 0
   private var detectors: [MeanShiftDetector] = []
   /// Measured from the baseline's means, in the columns' order of the last batch.
   private var batch = ColumnMeans(origin: [])
@@ -110,11 +108,16 @@ package struct DriftMonitor: Sendable {
   package init(settings: DriftSettings, standard: StandardSettings? = nil) {
     self.settings = settings
     standardSettings = standard
-    lesson = standard.map { FeatureLesson(wantedRows: $0.learnedRows) }
+    if let standard {
+      watches = Array(repeating: FeatureWatch(standard), count: standard.season?.parts ?? 1)
+    }
     history = Ring(capacity: settings.history)
   }
 
-  package var hasBaseline: Bool { baseline != nil }
+  package var hasBaseline: Bool { givenBaseline != nil || watches.contains { $0.baseline != nil } }
+
+  /// The one that the model is held to; nil where parts of a season have their own.
+  package var baseline: FeatureBaseline? { watches.count == 1 ? watches[0].baseline : givenBaseline }
 
   /// Whether preset `standard` judges.
   package var isStandard: Bool { standardSettings != nil }
@@ -122,18 +125,17 @@ package struct DriftMonitor: Sendable {
   /// Replaces the baseline; the history stays. Cost: O(columns).
   ///
   /// Under preset `standard` a baseline without bins has none of its detail: features are then judged from
-  /// the next batches, which it is learned from.
+  /// the next batches, which it is learned from. So are the parts of a season, which no baseline of all time
+  /// tells anything of.
   package mutating func setBaseline(_ baseline: FeatureBaseline, _ origin: WatchReport.Origin = .given) {
-    self.baseline = baseline
-    self.origin = origin
     if let standardSettings {
-      lesson = baseline.reference == nil ? FeatureLesson(wantedRows: standardSettings.learnedRows) : nil
-      standard = baseline.reference.map {
-        StandardDrift($0, batchesPerFalseAlarm: standardSettings.batchesPerFalseAlarm)
+      guard watches.count == 1 else {
+        watches = Array(repeating: FeatureWatch(standardSettings), count: watches.count)
+        return
       }
-      breaks = FeatureMatch.Breaks()
-      return
+      return watches[0].hold(to: baseline, origin)
     }
+    givenBaseline = baseline
     let columns = baseline.moments.columns
     detectors = (0..<columns).map { column in
       MeanShiftDetector(
@@ -153,37 +155,34 @@ package struct DriftMonitor: Sendable {
 
   /// Takes a batch by preset `standard`: judges it, or learns from it.
   ///
-  /// - Returns: nil while a reference is learned.
+  /// - Returns: no assessment while a reference is learned.
+  /// - Throws: `shapeMismatch` where parts of a season would have more columns than ``FeatureSeason/mostColumns``.
   package mutating func observeStandard(
     _ features: FeatureBatch, at time: Timestamp, tested: Int, driftedElsewhere: Int
-  ) -> StandardOutcome {
-    if var lesson {
-      // The monitor gives its lesson up, so that growing it copies nothing.
-      self.lesson = nil
-      let learned = lesson.take(features)
-      if let learned { setBaseline(learned, .learned) } else { self.lesson = lesson }
-      return StandardOutcome(assessment: nil, hasLearned: learned != nil)
+  ) throws(Remark) -> StandardOutcome {
+    if let season = standardSettings?.season {
+      let columns = features.columns + features.textColumns
+      guard columns * season.parts <= FeatureSeason.mostColumns else {
+        throw Remark(
+          .shapeMismatch,
+          "\(columns) features by \(season.rawValue) are \(columns * season.parts), at most "
+            + "\(FeatureSeason.mostColumns) are judged")
+      }
+      current = season.part(of: time)
     }
-    guard var judging = standard else { return StandardOutcome(assessment: nil, hasLearned: false) }
-    standard = nil
-    let features = judging.typed(features)
-    breaks = judging.observe(
-      features, at: time, .init(tested: tested, driftedElsewhere: driftedElsewhere))
-    standard = judging
+    let others = driftedElsewhere + driftedColumns - watches[current].driftedCount
+    let judged = watches[current].judge(
+      features, at: time, .init(tested: tested, driftedElsewhere: others))
+    guard let features = judged, let judging = watches[current].judging else {
+      return StandardOutcome(assessment: nil, hasLearned: watches[current].learn(features, at: time))
+    }
     let assessment = assess(features, judging)
     history.append(
       Summary(
         at: time, maximumScore: assessment.maximumScore, severity: assessment.severity,
         driftedCount: assessment.driftedCount))
-    return StandardOutcome(assessment: assessment, hasLearned: false)
-  }
-
-  /// Goes on with what the features' detector had learned.
-  mutating func restoreJudging(from reader: inout StateReader) throws(StateError) {
-    // Under another preset, or with a baseline that is learned anew, it is of no more use.
-    guard var judging = standard else { return try StandardDrift.skip(from: &reader) }
-    try judging.restore(from: &reader)
-    standard = judging
+    return StandardOutcome(
+      assessment: assessment, hasLearned: watches[current].roll(features, at: time))
   }
 
   /// What a batch came to by preset `standard`.
@@ -194,11 +193,11 @@ package struct DriftMonitor: Sendable {
   }
 
   /// Columns that are tested, and those that drift; for e-BH over all models.
-  package var testedColumns: Int { standard?.columns ?? 0 }
-  package var driftedColumns: Int { standard?.driftedCount ?? 0 }
+  package var testedColumns: Int { watches.reduce(0) { $0 + $1.columns } }
+  package var driftedColumns: Int { watches.reduce(0) { $0 + $1.driftedCount } }
 
   private mutating func assess(_ features: FeatureBatch, _ judging: StandardDrift) -> DriftAssessment {
-    let moments = baseline?.moments
+    let (moments, breaks) = (watches[current].baseline?.moments, watches[current].breaks)
     fold(features)
     columns.removeAll(keepingCapacity: true)
     var maximum: Double?
@@ -234,7 +233,8 @@ package struct DriftMonitor: Sendable {
       severity: Self.severity(ofIndex: largest ?? 0),
       standard: .init(
         threshold: judging.detector.verdicts.first.map { $0.threshold / 2.302585092994046 } ?? 0,
-        minimumEffect: judging.detector.settings.leastIndex, origin: self.origin, details: details,
+        minimumEffect: judging.detector.settings.leastIndex, origin: watches[current].origin,
+        details: details,
         strongest: strongest.flatMap(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
         retyped: breaks.retyped,
         quality: Array(quality.prefix(DriftAssessment.Standard.maximumQuality))))
@@ -261,7 +261,7 @@ package struct DriftMonitor: Sendable {
 
   /// Columns with a value farther beyond the reference's extremes than those lie apart.
   private func rangeIssues(_ judging: StandardDrift) -> [DriftAssessment.Quality] {
-    guard let moments = baseline?.moments else { return [] }
+    guard let moments = watches[current].baseline?.moments else { return [] }
     var issues: [DriftAssessment.Quality] = []
     for column in judging.reference.numbers.indices {
       guard let place = judging.sourceColumn(of: column), spread.present(in: place) > 0 else { continue }
@@ -290,7 +290,8 @@ package struct DriftMonitor: Sendable {
 
   /// Whether a batch's columns are those of the reference, for alert policies; nil under preset `reference`.
   package var schemaFinding: Finding? {
-    guard standard != nil else { return nil }
+    guard isStandard, watches[current].judging != nil else { return nil }
+    let breaks = watches[current].breaks
     let named = (breaks.missing + breaks.retyped + breaks.unknown).prefix(Self.namedFeatures)
     return Finding(
       monitor: .schema, isViolated: !breaks.isEmpty, severity: .high, value: Double(breaks.count),
@@ -303,7 +304,7 @@ package struct DriftMonitor: Sendable {
   package mutating func observe(_ features: FeatureBatch, at time: Timestamp) throws(Remark)
     -> DriftAssessment
   {
-    guard let baseline else {
+    guard let baseline = givenBaseline else {
       throw Remark(.noBaseline, "features before any feature baseline")
     }
     if try columnOrder.match(features, to: baseline) { batch = means(for: baseline) }

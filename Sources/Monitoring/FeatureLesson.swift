@@ -11,8 +11,21 @@ struct FeatureLesson: Sendable {
   /// Values that are kept at most, for tables that are very wide: 64 MiB.
   static let sampleValues = 8 << 20
 
-  let wantedRows: Int
+  /// When it is over.
+  enum Goal: Sendable, Equatable {
+    /// Fewer than ``sampleRows`` count as so many.
+    case rows(Int)
+    /// With the first batch so long after the first one, or later with the one that has ``sampleRows``.
+    case time(Duration)
+  }
+
+  /// Half of what can be counted, so that no batch goes beyond it.
+  static let mostRows = ReferenceBins.mostRows / 2
+
+  let goal: Goal
   private(set) var rows = 0
+  /// When the first batch came, in model time.
+  private var start = Timestamp(nanoseconds: 0)
   private var names: FeatureNames?
   private var textNames: FeatureNames?
   private var columns = 0
@@ -23,16 +36,23 @@ struct FeatureLesson: Sendable {
   private var moments = ColumnMoments(columns: 0)
   private var texts: [CategoryCounter] = []
 
-  /// - Parameter wantedRows: at least ``sampleRows`` are needed to cut bins; fewer count as so many.
-  init(wantedRows: Int) { self.wantedRows = max(wantedRows, Self.sampleRows) }
+  init(_ goal: Goal) { self.goal = goal }
+
+  private func isOver(at time: Timestamp) -> Bool {
+    switch goal {
+    case .rows(let wanted): rows >= min(max(wanted, Self.sampleRows), Self.mostRows)
+    case .time(let wanted):
+      rows >= Self.mostRows || rows >= Self.sampleRows && start.duration(to: time) >= wanted
+    }
+  }
 
   /// Takes a batch; one of another shape than the first begins the lesson anew.
   ///
-  /// - Returns: the baseline, once enough rows were seen.
-  mutating func take(_ batch: FeatureBatch) -> FeatureBaseline? {
+  /// - Returns: the baseline, once enough was seen.
+  mutating func take(_ batch: FeatureBatch, at time: Timestamp) -> FeatureBaseline? {
     let batch =
       rows == 0 || isSameShape(batch) ? batch : batch.typed(numbers: names, texts: textNames)
-    if rows == 0 || !isSameShape(batch) { begin(with: batch) }
+    if rows == 0 || !isSameShape(batch) { begin(with: batch, at: time) }
     rows += batch.rows
     for block in texts.isEmpty ? [] : batch.texts.enumerated().map({ $0 }) {
       let first = batch.texts[..<block.offset].reduce(0) { $0 + $1.columns }
@@ -43,11 +63,11 @@ struct FeatureLesson: Sendable {
     if bins == nil {
       sample += values
       let enough = min(Self.sampleRows, max(1, Self.sampleValues / columns))
-      if sample.count / columns >= min(enough, wantedRows) { cut() }
+      if sample.count / columns >= enough { cut() }
     } else {
       values.withUnsafeBytes { bins!.count($0, .float64, rows: batch.rows, columns: columns) }
     }
-    return rows >= wantedRows && bins != nil ? baseline : nil
+    return isOver(at: time) && bins != nil ? baseline : nil
   }
 
   private func isSameShape(_ batch: FeatureBatch) -> Bool {
@@ -56,8 +76,9 @@ struct FeatureLesson: Sendable {
       && (batch.textNames === textNames || batch.textNames == textNames)
   }
 
-  private mutating func begin(with batch: FeatureBatch) {
-    self = FeatureLesson(wantedRows: wantedRows)
+  private mutating func begin(with batch: FeatureBatch, at time: Timestamp) {
+    self = FeatureLesson(goal)
+    start = time
     (names, textNames, columns) = (batch.names, batch.textNames, batch.columns)
     moments = ColumnMoments(columns: columns)
     texts = Array(repeating: CategoryCounter(), count: batch.textColumns)
@@ -94,6 +115,7 @@ struct FeatureLesson: Sendable {
 
   func encode(to writer: inout StateWriter) {
     writer.write(rows)
+    writer.write(start)
     writer.write(names) { writer, names in writer.write(names.names) { $0.write($1) } }
     writer.write(textNames) { writer, names in writer.write(names.names) { $0.write($1) } }
     writer.write(columns)
@@ -115,8 +137,9 @@ struct FeatureLesson: Sendable {
   }
 
   mutating func restore(from reader: inout StateReader) throws(StateError) {
-    var lesson = FeatureLesson(wantedRows: wantedRows)
+    var lesson = FeatureLesson(goal)
     lesson.rows = try reader.readInt()
+    lesson.start = try reader.readTimestamp()
     lesson.names = try Self.readNames(&reader)
     lesson.textNames = try Self.readNames(&reader)
     lesson.columns = try reader.readInt()
@@ -136,11 +159,11 @@ struct FeatureLesson: Sendable {
     lesson.texts = try reader.readArray { (reader) throws(StateError) in
       let (missing, rows) = (try reader.readInt(), try reader.readInt())
       guard let summary = HeavyHitters(state: try reader.readDoubles()), missing >= 0, rows >= missing,
-        summary.total == rows - missing
+        rows <= Self.mostRows, summary.total == rows - missing
       else { throw StateError("a damaged summary of categories") }
       return CategoryCounter(summary: summary, missing: missing, rows: rows)
     }
-    guard lesson.rows >= 0, lesson.columns >= 0,
+    guard 0...Self.mostRows ~= lesson.rows, lesson.columns >= 0,
       lesson.columns == 0 ? lesson.sample.isEmpty : lesson.sample.count % lesson.columns == 0,
       lesson.dependence.count == lesson.parts.count,
       lesson.parts.isEmpty == (counts == nil) || lesson.columns == 0,
@@ -167,6 +190,11 @@ struct FeatureLesson: Sendable {
     guard let names = FeatureNames(list) else { throw StateError("a name that stands twice") }
     return names
   }
+}
+
+extension StandardSettings {
+  /// What is learned where there is no baseline.
+  var lesson: FeatureLesson.Goal { learnedTime.map { .time($0) } ?? .rows(learnedRows) }
 }
 
 extension FeatureBatch {

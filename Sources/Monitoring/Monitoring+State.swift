@@ -88,28 +88,28 @@ extension DriftMonitor {
 }
 
 extension DriftMonitor {
-  /// What preset `standard` has beside; see ``encode(to:)``.
+  /// What preset `standard` has beside; see ``encode(to:)``. The baselines of a season's parts are here, too.
   package func encodeStandard(to writer: inout StateWriter) {
-    writer.write(origin.rawValue)
-    writer.write(lesson) { $1.encode(to: &$0) }
-    writer.write(standard) { $1.encode(to: &$0) }
+    let season = standardSettings?.season
+    writer.write(UInt8(season.flatMap { FeatureSeason.allCases.firstIndex(of: $0) }.map { $0 + 1 } ?? 0))
+    for watch in watches { watch.encode(to: &writer, withBaseline: season != nil) }
   }
 
-  /// Goes on from what was written, where the baseline is still that one; else begins anew with it.
+  /// Goes on from what was written, where the baseline is still that one; else begins anew with it. So do parts
+  /// of another season than this one.
   package mutating func restoreStandard(from reader: inout StateReader) throws(StateError) {
-    guard let origin = WatchReport.Origin(rawValue: try reader.read(UInt8.self)) else {
-      throw StateError("a baseline from nowhere")
+    let code = Int(try reader.read(UInt8.self))
+    guard code <= FeatureSeason.allCases.count else { throw StateError("a season of kind \(code)") }
+    let season = code == 0 ? nil : FeatureSeason.allCases[code - 1]
+    let isOwn = isStandard && season == standardSettings?.season
+    for part in 0..<(season?.parts ?? 1) {
+      if isOwn {
+        try watches[part].restore(from: &reader, withBaseline: season != nil)
+      } else {
+        var forgotten = FeatureWatch(StandardSettings())
+        try forgotten.restore(from: &reader, withBaseline: season != nil)
+      }
     }
-    self.origin = origin
-    if var lesson = try reader.readOptional({ (reader) throws(StateError) in
-      var lesson = FeatureLesson(wantedRows: lesson?.wantedRows ?? 0)
-      try lesson.restore(from: &reader)
-      return lesson
-    }), self.lesson != nil {
-      swap(&lesson, &self.lesson!)
-    }
-    guard try reader.readBool() else { return }
-    try restoreJudging(from: &reader)
   }
 }
 

@@ -12,8 +12,15 @@ package struct StandardSettings: Sendable, Equatable {
   /// The expected accuracy, where it was stated without cases.
   package var accuracy: Double?
   package var latencyQuantiles: LatencyQuantiles?
-  /// Rows that a feature baseline is learned from, where none is given.
+  /// What a feature baseline is learned from, where none is given: the first so many rows, at least
+  /// ``FeatureLesson/sampleRows``.
   package var learnedRows = 1_000
+  /// In place of rows: those of the first so long, in model time, and no fewer than ``FeatureLesson/sampleRows``.
+  package var learnedTime: Duration?
+  /// Makes the feature baseline anew from each so many rows; nil: it stays.
+  package var rollingRows: Int?
+  /// Parts of a season that each have a baseline of their own; nil: all time has one.
+  package var season: FeatureSeason?
   /// At most ``MetricsDetail/maximumNamed``, each name once.
   package var metrics: [MetricSettings] = []
 

@@ -24,6 +24,8 @@ struct Tidemark: ParsableCommand {
         tidemark tail                      alerts and decisions as they come
         tidemark sources                   what was received, rejected and lost, by source
         tidemark detect series.csv         where did this series change?
+        tidemark baseline build training.csv -o my.baseline
+                                           what a model was trained on, as figures to hold it against
         tidemark history --state DIR       what the journal in DIR holds
         tidemark ack DECISION --owner ME   this retrain is mine; then report how it goes
 
@@ -34,7 +36,7 @@ struct Tidemark: ParsableCommand {
     subcommands: [
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
       SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,
-      DecodeCommand.self, DetectCommand.self, Demo.self,
+      DecodeCommand.self, DetectCommand.self, BaselineCommand.self, Demo.self,
     ])
 }
 

@@ -58,7 +58,7 @@ import Testing
   }
 
   private static func judge(_ monitor: inout DriftMonitor, _ batch: FeatureBatch) throws -> DriftAssessment {
-    let outcome = monitor.observeStandard(
+    let outcome = try monitor.observeStandard(
       batch, at: Timestamp(nanoseconds: 1), tested: monitor.testedColumns, driftedElsewhere: 0)
     return try #require(outcome.assessment)
   }
@@ -113,7 +113,7 @@ import Testing
     var learned = 0
     for step in 0..<40 where !monitor.hasBaseline {
       let batch = step % 4 == 3 ? rows.untyped(20) : rows.batch(20)
-      let outcome = monitor.observeStandard(
+      let outcome = try monitor.observeStandard(
         batch, at: Timestamp(nanoseconds: 1), tested: 0, driftedElsewhere: 0)
       if outcome.hasLearned { learned = step + 1 }
     }

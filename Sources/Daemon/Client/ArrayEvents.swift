@@ -50,6 +50,9 @@ struct ArrayEvents {
 
 /// The header of a .npy file (numpy.lib.format): magic, version, length, and a Python dictionary in text.
 struct ArrayLayout: Equatable {
+  /// No text begins with it.
+  static let firstByte: UInt8 = 0x93
+
   var format: Matrix.Format
   var rows: Int
   var columns: Int
@@ -60,7 +63,8 @@ struct ArrayLayout: Equatable {
   init(_ data: Data) throws {
     func problem(_ message: String) -> PublishFile.Problem { PublishFile.Problem(message: message) }
     let bytes = [UInt8](data.prefix(12))
-    guard bytes.count == 12, bytes.starts(with: [0x93] + Array("NUMPY".utf8)), (1...3).contains(bytes[6])
+    guard bytes.count == 12, bytes.starts(with: [Self.firstByte] + Array("NUMPY".utf8)),
+      (1...3).contains(bytes[6])
     else {
       throw problem("no .npy file")
     }

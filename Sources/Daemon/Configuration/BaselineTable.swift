@@ -1,34 +1,45 @@
 import Events
 import Foundation
+import Monitoring
 import Wire
 
-/// A feature baseline as configurations give it: a CSV file, or rows in place.
+/// A feature baseline as configurations give it: a CSV table, a NumPy array or a baseline file, told apart by
+/// what it holds, or rows in place.
 struct BaselineTable {
   /// Where relative paths begin: the configuration's own directory.
   let directory: URL
 
-  /// 10 million values: 1000 × 10,000, read once at start.
-  static let maximumBytes = 256 << 20
-
   /// Nil when something is wrong, which is then noted on `node`.
-  func read(_ node: ConfigurationNode) -> FeatureBatch? {
-    if node.isMapping { return readInline(node) }
-    let want = "the name of a CSV file, or {feature_names, rows}"
+  func read(_ node: ConfigurationNode) -> FeatureBaseline? {
+    if node.isMapping { return readInline(node).map(Self.baseline) }
+    let want = "the name of a CSV, .npy or baseline file, or {feature_names, rows}"
     guard let path = node.text(want: want) else { return nil }
     let url = URL(fileURLWithPath: path, relativeTo: directory)
     do {
       let size = try url.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
-      guard size <= Self.maximumBytes else {
-        node.note("\(path) has \(size) bytes, at most \(Self.maximumBytes) are read")
+      guard size <= BaselineData.maximumBytes else {
+        node.note("\(path) has \(size) bytes, at most \(BaselineData.maximumBytes) are read")
         return nil
       }
-      return try Self.parseCSV(String(contentsOf: url, encoding: .utf8))
+      let data = try Data(contentsOf: url, options: .mappedIfSafe)
+      if BaselineFile.recognises(data) || data.first == ArrayLayout.firstByte {
+        return try BaselineData(data).baseline
+      }
+      if let text = String(validating: data, as: UTF8.self) { return Self.baseline(try Self.parseCSV(text)) }
+      node.note("\(path) is no UTF-8 text, want \(want)")
+    } catch let problem as BaselineData.Problem {
+      node.note("\(path): \(problem.description)")
     } catch let problem as CSVProblem {
       node.note("\(path):\(problem.line): \(problem.message)")
     } catch {
-      node.note("\(path) cannot be read as UTF-8 text, want \(want) relative to the configuration")
+      node.note("\(path) cannot be read, want \(want) relative to the configuration")
     }
     return nil
+  }
+
+  /// In detail also under preset `reference`, since an entry that inherits it may have another one.
+  private static func baseline(_ batch: FeatureBatch) -> FeatureBaseline {
+    FeatureBaseline(batch, isDetailed: true)
   }
 
   private func readInline(_ node: ConfigurationNode) -> FeatureBatch? {

@@ -41,6 +41,53 @@ extension ConfigurationParser {
     }
   }
 
+  /// Of `baseline`: how one of features is learned, where it is not given.
+  static let learningKeys = ["learn", "rolling", "season"]
+
+  /// Those of one entry; what an entry of `models` says stands before what `defaults` say, so a baseline that it
+  /// gives ends a season, and one that it learns takes the place of one given.
+  func readLearning(_ members: [String: ConfigurationNode], into settings: inout ModelSettings) {
+    for key in Self.learningKeys {
+      guard let node = members[key], settings.preset != .standard else { continue }
+      return node.note("is for preset standard alone, want preset: standard")
+    }
+    if members["features"] != nil { settings.standard.season = nil }
+    if let node = members["learn"] {
+      if members["features"] != nil { node.note("stands beside features, want one of them") }
+      settings.baselineFeatures = nil
+      readLesson(node, into: &settings.standard)
+    }
+    if let node = members["rolling"] {
+      let members = node.members(["rows"])
+      if members["rows"] == nil { node.note("has no rows, want rolling: {rows: N}") }
+      settings.standard.rollingRows = members["rows"]?.integer(Self.learnedRows)
+    }
+    if let node = members["season"] {
+      if members["features"] != nil {
+        node.note("stands beside features, want one of them: each part of a season learns its own baseline")
+      }
+      settings.baselineFeatures = nil
+      settings.standard.season = node.choice(FeatureSeason.self)
+    }
+  }
+
+  /// Fewer than 256 count as so many; more than a billion cannot be counted.
+  private static let learnedRows = 1...1_000_000_000
+  /// A hundred years.
+  private static let learnedHours = 1.0...876_600
+
+  private func readLesson(_ node: ConfigurationNode, into settings: inout StandardSettings) {
+    let members = node.members(["rows", "hours"])
+    guard (members["rows"] == nil) != (members["hours"] == nil) else {
+      return node.note("want rows or hours, such as learn: {rows: 5000} or learn: {hours: 24}")
+    }
+    settings.learnedTime = nil
+    if let rows = members["rows"]?.integer(Self.learnedRows) { settings.learnedRows = rows }
+    if let hours = members["hours"]?.number(Self.learnedHours, want: "hours from 1 to 876600") {
+      settings.learnedTime = .milliseconds(Int64((hours * 3_600_000).rounded()))
+    }
+  }
+
   func readMetrics(_ node: ConfigurationNode, into settings: inout ModelSettings) {
     guard settings.preset == .standard else {
       return node.note("is judged by preset standard alone, want preset: standard")

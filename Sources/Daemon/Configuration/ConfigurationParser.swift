@@ -202,7 +202,7 @@ struct ConfigurationParser {
 
   private func readBaseline(_ node: ConfigurationNode, into settings: inout ModelSettings) {
     let members = node.members(
-      ["accuracy", "latency_ms", "correct", "total", "latency_quantiles_ms", "features"])
+      ["accuracy", "latency_ms", "correct", "total", "latency_quantiles_ms", "features"] + Self.learningKeys)
     let want = "a number from 0"
     readReference(node, members, into: &settings)
     if let accuracy = members["accuracy"]?.number(0...Double.greatestFiniteMagnitude, want: want) {
@@ -212,11 +212,9 @@ struct ConfigurationParser {
     _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
     if let features = members["features"] {
       let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
-      if let batch = table.read(features) {
-        // In detail also under preset `reference`, since an entry that inherits it may have another one.
-        settings.baselineFeatures = FeatureBaseline(batch, isDetailed: true)
-      }
+      if let baseline = table.read(features) { settings.baselineFeatures = baseline }
     }
+    readLearning(members, into: &settings)
   }
 
   private func readPerformance(_ node: ConfigurationNode, into model: inout ModelSettings) {
