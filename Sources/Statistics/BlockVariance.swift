@@ -9,7 +9,7 @@ package struct BlockVariance: Sendable, Equatable {
   package static let usualLength = 48
   /// Blocks before D is told, and how many standard errors, √(2/B) each, are chance.
   private static let leastBlocks = 8.0
-  private static let deviate = 1.5
+  private static let deviate = 2.0
   private static let most = 50.0
   private static let snapshots = 4_096
 

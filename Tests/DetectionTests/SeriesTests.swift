@@ -50,7 +50,7 @@ import Testing
   @Test(arguments: Shape.allCases) func aStepIsFoundWhereItIs(shape: Shape) throws {
     for seed in UInt64(21)...24 {
       var values = Self.noise(shape, 900, seed: seed)
-      for step in 600..<900 { values[step] += shape == .remembering ? 6 : 4 }
+      for step in 600..<900 { values[step] += shape == .remembering ? 8 : 4 }
       let alarm = try #require(
         Self.run(RealSeries(), values).first { $0.index >= 600 }, "seed \(seed): never")
       #expect(alarm.index < 700 && abs(alarm.change.index - 600) <= 25, "seed \(seed): \(alarm)")

@@ -128,6 +128,6 @@ def test_the_readme_shows_what_it_says():
         [harness.binary(), "detect", "deploy/weather/weather.csv", "--columns", "dew point"],
         cwd=harness.REPOSITORY, capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in run.stdout.splitlines()]
-    assert len(found) == 6 and sum(alarm["index"] < 2.5 * 365 for alarm in found) == 3
+    assert len(found) == 7 and sum(alarm["index"] < 2.5 * 365 for alarm in found) == 3
     (turned,) = [alarm for alarm in found if abs(alarm["change_point"] - 12_000) < 30]
     assert {**turned, "evidence": 0} == {**json.loads(shown), "evidence": 0}
