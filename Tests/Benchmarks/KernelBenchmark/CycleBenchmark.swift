@@ -10,7 +10,7 @@ struct CycleBenchmark {
   let rows: Int
   private static let cycles = 5
 
-  func time() {
+  func time() throws {
     var random = SplitMix(state: 1)
     // A few tables that go round, far larger together than the processor's caches.
     let tables = (0..<4).map { _ in
@@ -31,9 +31,9 @@ struct CycleBenchmark {
     var drifted = 0
     for cycle in 0..<Self.cycles {
       spent.append(
-        clock.measure {
+        try clock.measure {
           for model in monitors.indices {
-            let outcome = monitors[model].observeStandard(
+            let outcome = try monitors[model].observeStandard(
               tables[(model + cycle) % tables.count], at: Timestamp(nanoseconds: Int64(cycle)),
               tested: models * columns, driftedElsewhere: 0)
             drifted += outcome.assessment?.driftedCount ?? 0

@@ -27,7 +27,7 @@ import Statistics
         }
       }
     case ["summaries"]: Summaries.time()
-    case ["cycle"]: CycleBenchmark(models: 100, columns: 5_000, rows: 1_000).time()
+    case ["cycle"]: try CycleBenchmark(models: 100, columns: 5_000, rows: 1_000).time()
     case ["bins"]:
       for format in [NumberFormat.float64, .float32] {
         BinsBenchmark(rows: 1_000, columns: 5_000, format: format).time()
