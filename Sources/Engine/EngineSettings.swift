@@ -31,7 +31,8 @@ package struct ModelSettings: Sendable {
 
 /// Bounds of what the engine holds.
 package struct EngineLimits: Sendable, Equatable {
-  /// Models watched; 4 KiB each with default rings, so 40 MiB, beside 80 bytes a feature column.
+  /// Models watched; 4.2 KiB each with default rings, so 42 MiB, beside 80 bytes a feature column, or 2 KiB under preset
+  /// `standard`.
   package var models = 10_000
   /// Sources accounted for; at most 25 KiB each, for those that send no sequence numbers: 100 MiB.
   package var sources = 4_096
