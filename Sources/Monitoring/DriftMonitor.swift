@@ -73,8 +73,8 @@ extension FeatureReference {
 
 /// Watches the columns of one model's feature batches against its baseline.
 ///
-/// Memory: 40 bytes a column for the baseline, 24 for the batch being read, 16 for its detector, 32 for its
-/// last assessment, and `history` short summaries.
+/// Memory: 40 bytes a column for the baseline, 24 for the batch being read, 16 for its detector, 48 for its
+/// last assessment, and `history` short summaries; under preset `standard` 2 KiB a column in place of the first three.
 package struct DriftMonitor: Sendable {
   /// One past assessment, without its columns.
   package struct Summary: Sendable, Equatable {
@@ -210,7 +210,7 @@ package struct DriftMonitor: Sendable {
         .init(
           isDrifted: judging.isDrifted[column], score: effect,
           baselineMean: column < judging.reference.numbers.count ? moments?.mean(of: column) ?? .nan : .nan,
-          newMean: place.map { spread.mean(of: $0) } ?? .nan, evidence: verdict.score / 2.302585092994046,
+          newMean: place.map { spread.mean(of: $0) } ?? .nan, evidence: verdict.score / Elementary.ln10,
           cases: verdict.count))
       // Chance takes off more than there is from most columns that do not drift: these are at 0.
       if !effect.isNaN { maximum = max(maximum ?? 0, effect) }
@@ -232,7 +232,7 @@ package struct DriftMonitor: Sendable {
       maximumScore: judging.driftedCount > 0 ? largest : maximum,
       severity: Self.severity(ofIndex: largest ?? 0),
       standard: .init(
-        threshold: judging.detector.verdicts.first.map { $0.threshold / 2.302585092994046 } ?? 0,
+        threshold: judging.detector.verdicts.first.map { $0.threshold / Elementary.ln10 } ?? 0,
         minimumEffect: judging.detector.settings.leastIndex, origin: watches[current].origin,
         details: details,
         strongest: strongest.flatMap(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,

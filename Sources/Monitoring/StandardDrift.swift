@@ -185,10 +185,10 @@ struct StandardDrift: Sendable {
   func evidence(of column: Int) -> Evidence? {
     let verdict = detector.verdicts[column]
     guard let change = verdict.change else { return nil }
-    let ln10 = 2.302585092994046
     let since = max(1, batches - change.index)
     return Evidence(
-      log10: verdict.score / ln10, threshold: verdict.threshold / ln10, count: verdict.count,
+      log10: verdict.score / Elementary.ln10, threshold: verdict.threshold / Elementary.ln10,
+      count: verdict.count,
       effect: verdict.effect?.value ?? 0, minimumEffect: verdict.effect?.threshold ?? 0,
       change: .init(
         at: since <= times.count ? Timestamp(nanoseconds: times[fromLatest: since - 1]) : nil,

@@ -1,5 +1,6 @@
 import Detection
 import Events
+import Statistics
 
 /// One kind of stream that preset `standard` judges: what it learns its reference from, and with which
 /// detector it is then watched.
@@ -103,7 +104,6 @@ struct Watch<Subject: WatchSubject>: Sendable {
   var finding: (value: Double, threshold: Double, evidence: Evidence)? {
     guard case .watching(let reference, let detector) = stage, let last else { return nil }
     let (value, threshold) = subject.figures(of: last, detector, reference)
-    let ln10 = 2.302585092994046
     let measurements = max(1, taken - (last.change?.index ?? taken - 1))
     let change = Evidence.Change(
       at: measurements <= times.count ? Timestamp(nanoseconds: times[fromLatest: measurements - 1]) : nil,
@@ -111,7 +111,7 @@ struct Watch<Subject: WatchSubject>: Sendable {
     return (
       value, threshold,
       Evidence(
-        log10: last.score / ln10, threshold: last.threshold / ln10, count: last.count,
+        log10: last.score / Elementary.ln10, threshold: last.threshold / Elementary.ln10, count: last.count,
         effect: last.effect?.value ?? 0, minimumEffect: last.effect?.threshold ?? 0, change: change,
         quantile: subject.quantile(of: detector))
     )

@@ -1,14 +1,16 @@
-/// What a series brings that it did not announce: the standardised one-step errors of a regression on a
-/// constant, a line in time, its own last two values and, when it has a season, the value one season ago.
+/// What a series brings that it did not announce: the one-step errors of a regression on a constant, a line in
+/// time, its own last two values, two weighted means of the earlier ones and, when it has a season, the value one
+/// season ago and the season's mean at that place.
 ///
-/// While level, slope, season and autocorrelation stay, these are nearly independent standard normals,
-/// whatever they are; a step, a bend or a change of spread shows in them. So a test for independent
-/// normals can be run on a series with trend and memory.
+/// While level, slope, season and autocorrelation stay, these are nearly independent and of one distribution,
+/// whatever they are; a step, a bend or a change of spread shows in them. So a test for independent values
+/// can be run on a series with trend and memory, by ``SequentialRanks``.
 ///
-/// - Formula: recursive least squares with a weak prior; wₜ = eₜ/√(1 + xₜᵀPxₜ) over the deviation of the
-///   earlier ones, cut at ±4, turned from Student's t to normal. Brown, Durbin, Evans, "Techniques for testing the
-///   constancy of regression relationships over time", 1975.
-/// - Cost: p² for p ≤ 5 coefficients, about 60 ns. Memory: 35 numbers, and a season of values.
+/// - Formula: recursive least squares with a weak prior; wₜ = eₜ/√(1 + xₜᵀPxₜ), over the usual spread at this time of
+///   the season. What it learns from and goes on with is cut at ±4 of the deviation so far. Brown, Durbin, Evans,
+///   "Techniques for testing the constancy of regression relationships over time", 1975.
+/// - Cost: O(p²) for p of 6 or 8 coefficients, and with a season O(season / 8). Memory: p² + 3p numbers, and three
+///   seasons of values.
 package struct RecursiveResiduals: Sendable, Equatable {
   /// Values between repetitions; nil without a season.
   package let season: Int?
@@ -20,10 +22,10 @@ package struct RecursiveResiduals: Sendable, Equatable {
   package static let cut = 4.0
   /// How firmly the coefficients of earlier values are held to 0 at first, in observations.
   private static let priorOfMemory = 4.0
-  /// Times the mean leverage p/n that a row may have and still count in full.
-  private static let usualLeverage = 2.0
   /// The same for the constant and the line: hardly at all.
   private static let priorOfLevel = 0.1
+  /// Times the mean leverage p/n that a row may have and still count in full.
+  private static let usualLeverage = 2.0
 
   private let size: Int
   private var coefficients: [Double]

@@ -1,6 +1,6 @@
 import Statistics
 
-/// Whether a change was a step or a ramp.
+/// Where a change began, and whether it was a step or a ramp.
 package enum ChangeShape {
   /// Places where a ramp may have begun that are tried.
   private static let places = 64
@@ -11,10 +11,8 @@ package enum ChangeShape {
   ///
   /// Cost: O(n) + 64 · O(1). A change of spread alone counts as a step.
   ///
-  /// - Parameters:
-  ///   - values: from the beginning of what was usual to the alarm.
-  ///   - place: where a detector puts the change, within `values`.
-  package static func kind(of values: ArraySlice<Double>, changedAt place: Int) -> ChangePoint.Kind {
+  /// - Parameter values: from the beginning of what was usual to the alarm.
+  package static func kind(of values: ArraySlice<Double>) -> ChangePoint.Kind {
     let n = values.count
     let least = 5
     guard n > 4 * least else { return .abrupt }

@@ -26,7 +26,7 @@ package struct RealSeries: SeriesDetector {
   private var history = RecentValues()
   /// Of their residuals, as far as they had one.
   private var sizes = RecentValues()
-  /// The row of each normal score, since a few give none.
+  /// The normal scores of the stretch, and the row of each, since the first few give none.
   private var normals = RecentValues()
   private var scoreRows = RecentValues()
   private var season: Int?
@@ -141,8 +141,6 @@ package struct RealSeries: SeriesDetector {
   }
 
   private func alarm(_ verdict: Verdict?) -> SeriesAlarm {
-    let values = stretch.since(start)
-    let first = row - values.count + 1
     if let found = shortFinding, isShortDrifted,
       !(verdict?.isDrifted ?? false) || found.evidence > verdict!.score
     {
@@ -157,10 +155,7 @@ package struct RealSeries: SeriesDetector {
     let place = ChangeShape.refined(normals.since(0), near: (verdict?.change?.index ?? 0) - offset)
     let changed = Int(rows[rows.startIndex + place])
     // A season would drown the shape; the scores are without it.
-    let kind =
-      season == nil
-      ? ChangeShape.kind(of: values, changedAt: changed - first)
-      : ChangeShape.kind(of: normals.since(0), changedAt: place)
+    let kind = ChangeShape.kind(of: season == nil ? stretch.since(start) : normals.since(0))
     return SeriesAlarm(
       index: row, change: ChangePoint(index: changed, kind: kind), evidence: verdict?.score ?? 0)
   }

@@ -46,7 +46,7 @@ extension SeriesAlarm {
     return SeriesAlarm(
       index: row,
       change: ChangePoint(
-        index: Int(held[held.startIndex + place]), kind: ChangeShape.kind(of: values, changedAt: place)),
+        index: Int(held[held.startIndex + place]), kind: ChangeShape.kind(of: values)),
       evidence: evidence)
   }
 }

@@ -78,12 +78,9 @@ package struct TableSeries: SeriesDetector {
     return SeriesAlarm(
       index: row,
       // Scores begin some rows after the stretch, and the latest is that of this row.
-      change: ChangePoint(index: row - (held - 1 - changed), kind: kind(order[0], split)),
+      change: ChangePoint(
+        index: row - (held - 1 - changed), kind: ChangeShape.kind(of: scores[order[0]].values[...])),
       evidence: verdict.score, columns: Array(order.prefix(Self.namedColumns)))
-  }
-
-  private func kind(_ column: Int, _ split: Int) -> ChangePoint.Kind {
-    ChangeShape.kind(of: scores[column].values[...], changedAt: split)
   }
 
   package mutating func startAnew() {

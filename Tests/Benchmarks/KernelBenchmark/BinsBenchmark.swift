@@ -45,6 +45,8 @@ struct BinsBenchmark {
       #"{"work": "bins", "rows": \#(rows), "columns": \#(columns), "datatype": "\#(type)", "#
         + #""ns_per_value": \#(counting / Double(rows * columns)), "#
         + #""us_per_feature": \#((both - counting) / Double(columns) / 1e3), "#
-        + #""bytes_per_feature": \#(detector.bytesPerFeature)}"#)
+        + #""bytes_per_feature": \#(detector.bytesPerFeature), "#
+        // Of what a checkpoint writes.
+        + #""state_bytes_per_feature": \#(detector.state(of: 0).count)}"#)
   }
 }
