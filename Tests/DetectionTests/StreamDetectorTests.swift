@@ -51,6 +51,21 @@ import Testing
     check(golden) { detector.observe($0) }
   }
 
+  /// Rises and falls that are alike differ by the shares of the false alarms that they may have.
+  @Test func aFallNeedsMoreWhereItMayAlarmLess() {
+    func score(of values: [Double], share: Double) -> Double {
+      var detector = GLRDetector(.rate, shareOfFalls: share)
+      return values.map { detector.observe($0).score }.last!
+    }
+    let rise = (0..<80).map { step -> Double in
+      let isRare = step % 4 == 3
+      return isRare == (step < 40) ? 1 : 0
+    }
+    let fall = rise.map { 1 - $0 }
+    #expect(score(of: rise, share: 0.5) == score(of: fall, share: 0.5))
+    #expect(abs(score(of: rise, share: 0.1) - score(of: fall, share: 0.1) - 2.1972245773362196) < 1e-9)
+  }
+
   /// The splits that buckets allow, and the sums beyond them, against the values themselves.
   @Test func dyadicSumsAreThoseOfTheirSplits() {
     var random = SeededGenerator(seed: 7)
