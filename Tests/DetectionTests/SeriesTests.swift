@@ -100,6 +100,26 @@ import Testing
     #expect(alarm.map { abs($0.change.index - 2_000) < 40 && $0.index < 2_100 } == true)
   }
 
+  /// A change is told by its row, the rows of the baseline among those before it.
+  @Test func aFixedBaselineTellsTheRow() throws {
+    var random = SeededGenerator(seed: 45)
+    let values = (0..<3_000).map { step in random.normal() + (step < 2_000 ? 0 : 3) }
+    let rates = values.map { $0 > 1.5 ? 1.0 : 0 }
+    let shares = values.map { max(0, min(1, 0.5 + $0 / 10)) }
+    let cases: [(any SeriesDetector, [Double])] = [
+      (AnchoredSeries.bernoulli(rowsPerFalseAlarm: 1e6), rates),
+      (AnchoredSeries.bounded(rowsPerFalseAlarm: 1e6), shares),
+      (AnchoredSeries.quantile(rowsPerFalseAlarm: 1e6), values),
+      (AnchoredSeries.bins(rowsPerFalseAlarm: 1e6), values),
+    ]
+    for (series, values) in cases {
+      let alarm = try #require(Self.run(series, values).first)
+      #expect(
+        (2_000..<2_100).contains(alarm.index) && abs(alarm.change.index - 2_000) <= 100, "\(series): \(alarm)"
+      )
+    }
+  }
+
   /// Two columns whose correlation flips while every mean and variance stands still: the columns by
   /// themselves say nothing, both together do, and they are named.
   @Test func aFlippedCorrelationIsSeenByBothTogether() throws {

@@ -160,6 +160,25 @@ import Wire
     #expect(quality[0].value == 94 && quality[0].limit < 12 && quality[1].value == 0.3)
   }
 
+  /// A column that was constant has no range to be out of: another value is drift, and that alone.
+  @Test func aConstantColumnHasNoRange() throws {
+    var watched = Watched(seed: 9)
+    func constant(_ value: Double) -> FeatureBatch {
+      FeatureBatch(
+        names: FeatureNames(["k"]),
+        matrix: Matrix(rows: 100, columns: 1, values: Array(repeating: value, count: 100)))
+    }
+    _ = watched.send(.baseline(BaselineUpdate(features: constant(3))))
+    for _ in 0..<5 { #expect(Self.alerts(watched.send(.features(constant(3)))).isEmpty) }
+    var alerts: [AlertTransition] = []
+    for _ in 0..<5 {
+      let outputs = watched.send(.features(constant(3.5)))
+      alerts += Self.alerts(outputs)
+      #expect(Self.assessment(outputs)?.standard?.quality == [])
+    }
+    #expect(alerts.first?.finding.topFeatures.map(\.name) == ["k"])
+  }
+
   /// Without a baseline the first rows are one, and text is judged as numbers are.
   @Test func aLearnedBaselineKnowsItsCategories() throws {
     var watched = Watched(seed: 6) { $0.learnedRows = 600 }

@@ -213,10 +213,17 @@ def main():
 
     table = numpy.round(random.normal(size=(150, 3)), 6)
     table[100:, 1] = numpy.round(0.9 * table[100:, 0] + 0.4 * table[100:, 1], 6)
+    remembering = numpy.zeros((150, 3))
+    for t in range(1, 150):
+        remembering[t] = 0.8 * remembering[t - 1] + random.normal(size=3)
+    write("mmd.json", [mmd_case(table), mmd_case(numpy.round(remembering, 6))])
+
+
+def mmd_case(table):
     mmd = MMD(3)
     answers = [mmd.next(row) for row in table]
-    write("mmd.json", {"columns": 3, "values": table.ravel().tolist(),
-                       "answers": [[n] + answers[n - 1] for n in (63, 64, 90, 128, 129, 150)]})
+    return {"columns": 3, "values": table.ravel().tolist(),
+            "answers": [[n] + answers[n - 1] for n in (63, 64, 90, 128, 129, 150)]}
 
 
 if __name__ == "__main__":
