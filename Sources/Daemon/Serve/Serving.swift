@@ -11,6 +11,11 @@ struct Serving: Sendable {
   let configuration: Configuration
   let log: Logger
   let stop: StopSignal
+  /// Where it is told to read its configuration again; nil where nobody can tell it.
+  var hangups: Hangups?
+  /// What follows the configuration besides the engine.
+  var followers: [Reloading.Follower] = []
+  var notice: ServiceNotice?
 
   /// Serves on this thread until ``stop`` is requested.
   ///
@@ -24,6 +29,8 @@ struct Serving: Sendable {
     var kept = try openJournal()
     let clock = clock(&kept)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
+    let service = ServiceState(revision: configuration.engine.revision, at: clock.now)
+    stop.onRequest { service.beginStopping() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
         configuration: configuration,
@@ -32,7 +39,11 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
-        stop: stop, clock: clock, log: log)
+        reloading: hangups == nil
+          ? nil
+          : try Reloading(
+            configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
+        service: service, notice: notice, stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
   }
@@ -108,7 +119,14 @@ struct Serving: Sendable {
     }
     defer { control?.stop() }
     bound.control = control?.endpoints ?? []
+    if let reloading = parts.reloading {
+      try ServeFailure.ofSockets { () throws(ZeroMQError) in try reloading.start() }
+      hangups?.follow { reloading.request() }
+    }
+    defer { parts.reloading?.stop() }
+    parts.service.beginServing()
     onReady(bound)
+    notice?.ready(parts.service.summary)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
   }
 
