@@ -1,6 +1,7 @@
 package import Engine
 package import Events
 package import Journal
+package import Sinks
 package import Wire
 package import ZeroMQ
 
@@ -26,6 +27,7 @@ package struct Configuration: Sendable {
   package var sockets = Sockets()
   package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
+  package var sinks = SinkSettings()
   /// Entries under `models`.
   package var configuredModels = 0
 
@@ -78,6 +80,7 @@ extension Configuration {
         reliable \(journal == nil ? "none" : list(sockets.reliable))
         journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
+      \(sinks.summary)
       """
   }
 }

@@ -54,7 +54,7 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits",
+      "unknown_models", "limits", "sinks",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
@@ -63,6 +63,7 @@ struct ConfigurationParser {
       readSockets(sockets, into: &configuration.sockets, hasState: members["state"] != nil)
     }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
+    if let sinks = members["sinks"] { readSinks(sinks, into: &configuration.sinks) }
     if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
       configuration.engine.unknownModels = unknown
     }

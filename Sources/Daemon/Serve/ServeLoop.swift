@@ -2,6 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
+import Sinks
 import Synchronization
 import Wire
 import ZeroMQ
@@ -38,6 +39,8 @@ struct ServeLoop: ~Copyable {
     var journal: JournalThread?
     /// Nil without a control socket.
     var exchange: ControlExchange?
+    /// Nil when nobody is notified.
+    var sinks: SinkExchange?
     var stop: StopSignal
     var clock: ServeClock
     var log: Logger
@@ -50,6 +53,7 @@ struct ServeLoop: ~Copyable {
   private let askedSlot: Poller.Slot?
   private let journal: JournalThread?
   private let exchange: ControlExchange?
+  private let sinks: SinkExchange?
   private let stop: StopSignal
   private let clock: ServeClock
 
@@ -92,6 +96,7 @@ struct ServeLoop: ~Copyable {
     if let journal = parts.journal { finishedSlot = poller.add(journal.finished) } else { finishedSlot = nil }
     if let exchange = parts.exchange { askedSlot = poller.add(exchange.asked) } else { askedSlot = nil }
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
+    sinks = parts.sinks
     decoder = MessageDecoder(limits: configuration.wire)
     account = Account(log: parts.log)
     self.poller = poller
@@ -222,6 +227,7 @@ struct ServeLoop: ~Copyable {
       case .send(let message, let kind):
         try output.send(message)
         exchange?.setPublished(message.number)
+        sinks?.offer(SinkMessage(message))
         account.countPublished(kind)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
@@ -267,6 +273,7 @@ struct ServeLoop: ~Copyable {
 
   /// Stores everything, sends what was stored, and says that this is the end.
   private mutating func finish() throws(ZeroMQError) {
+    sinks?.close(at: clock.now.advanced(by: SinkService.stopPatience))
     if let journal {
       let end = clock.now.advanced(by: Self.lastCommitPatience)
       // What is under way, and then the rest.

@@ -2,6 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
+import Sinks
 import Synchronization
 import Wire
 import ZeroMQ
@@ -32,6 +33,7 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
+        sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
         stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
@@ -107,6 +109,8 @@ struct Serving: Sendable {
       }
     }
     defer { control?.stop() }
+    let sinks = SinkService(configuration, parts, reader: reader, epoch: loop.epoch)
+    defer { sinks?.stop() }
     bound.control = control?.endpoints ?? []
     onReady(bound)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
