@@ -56,7 +56,7 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits", "log",
+      "unknown_models", "limits", "log", "sinks",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
@@ -66,6 +66,7 @@ struct ConfigurationParser {
     }
     if let log = members["log"] { readLog(log, into: &configuration.log) }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
+    if let sinks = members["sinks"] { readSinks(sinks, into: &configuration.sinks) }
     if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
       configuration.engine.unknownModels = unknown
     }
