@@ -69,12 +69,14 @@ def test_user_and_folders_are_made(tmp_path: Path) -> None:
 
 
 def system_calls(name: str) -> set[str]:
-    """A set of systemd's, with the sets in it."""
+    """A call, or a set of systemd's with the sets in it."""
+    if not name.startswith("@"):
+        return {name}
     said = ran("systemd-analyze", "syscall-filter", "--no-pager", name)
     words = [line.strip() for line in said.splitlines()[1:] if line.strip() and not line.strip().startswith("#")]
     found: set[str] = set()
     for word in words:
-        found |= system_calls(word) if word.startswith("@") else {word}
+        found |= system_calls(word)
     return found
 
 

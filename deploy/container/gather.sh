@@ -20,10 +20,19 @@ libraries() {
   ldd "$1" | sed -n -e 's/.*=> \(\/[^ ]*\) (0x.*/\1/p' -e 's/^[[:space:]]*\(\/[^ ]*\) (0x.*/\1/p' | sort -u
 }
 
-# A library is known to dpkg by the path it was shipped under, with or without /usr.
+# The package of every library, in one question: `libzmq5:amd64: /usr/lib/x86_64-linux-gnu/libzmq.so.5`. A library is
+# known to dpkg by the path it was shipped under, with or without /usr.
+owners() {
+  for library in $1; do
+    real=$(realpath "$library")
+    printf '%s\n' "$library" "$real" "${real#/usr}" "/usr$library"
+  done | sort -u | xargs dpkg-query -S 2>/dev/null || true
+}
+
 package_of() {
   real=$(realpath "$1")
-  dpkg-query -S "$1" "$real" "${real#/usr}" "/usr$1" 2>/dev/null | sed -n 's/^\([^:]*\):.*/\1/p' | head -n 1
+  printf '%s\n' "$owned" | awk -v a="$1" -v b="$real" -v c="${real#/usr}" -v d="/usr$1" \
+    '$2 == a || $2 == b || $2 == c || $2 == d { sub(/:.*/, "", $1); print $1; exit }'
 }
 
 mkdir -p "$folder/usr/bin" "$folder/etc/tidemark" "$folder/var/lib/dpkg/status.d"
@@ -33,7 +42,10 @@ if ldd "$binary" | grep 'not found' >&2; then
   echo "gather.sh: $binary cannot be run here" >&2
   exit 1
 fi
-for library in $(libraries "$binary"); do
+found=$(libraries "$binary")
+owned=$(owners "$found")
+multiarch=$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
+for library in $found; do
   package=$(package_of "$library")
   case $package in
     libc6 | libgcc-s1 | libstdc++6) [ -n "$whole" ] || continue ;;
@@ -42,7 +54,7 @@ for library in $(libraries "$binary"); do
     # The loader's path is written into the binary.
     */ld-linux*) target=$folder$library ;;
     # /usr/lib/TRIPLET is on the loader's path in merged and unmerged layouts alike.
-    *) target=$folder/usr/lib/$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)/$(basename "$library") ;;
+    *) target=$folder/usr/lib/$multiarch/$(basename "$library") ;;
   esac
   mkdir -p "$(dirname "$target")"
   cp -L "$library" "$target"
