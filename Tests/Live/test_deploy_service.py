@@ -107,7 +107,10 @@ def test_daemon_keeps_to_the_system_calls_it_is_allowed(folder: Path, context: z
     finally:
         if traced.poll() is None:
             traced.kill()
-    used = set(re.findall(r"^\d+ +(\w+)\(", (folder / "calls").read_text(), re.MULTILINE))
+    calls = (folder / "calls").read_text()
+    used = set(re.findall(r"^\d+ +(\w+)\(", calls, re.MULTILINE))
     assert {"bind", "flock", "fdatasync", "sendto", "recvfrom"} <= used, "the trace saw a daemon at work"
     # execve is how it is started, before the filter holds; SQLite calls fchown for root alone, as which this may run.
     assert used - allowed_calls() - {"execve", "fchown"} == set()
+    families = set(re.findall(r"\bsocket\((AF_\w+)", calls))
+    assert {"AF_UNIX", "AF_INET", "AF_NETLINK"} <= families <= set(setting("RestrictAddressFamilies")[0].split())
