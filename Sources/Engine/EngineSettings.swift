@@ -54,6 +54,8 @@ package struct EngineSettings: Sendable {
   package var limits = EngineLimits()
   /// How often what is open is sent again, for whoever sends it; here it says how long a word holds.
   package var resend = Duration.seconds(60)
+  /// Names these settings, in 12 hexadecimal digits; empty where nobody asks. Two with the same one decide alike.
+  package var revision = ""
   /// Whether decisions are sent again, expire and time out. Events without arrival times of their own, as in a
   /// file of plain events, say nothing of when somebody acted.
   package var runsDecisionTimers = true
