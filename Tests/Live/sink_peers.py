@@ -117,6 +117,11 @@ class Receiver:
             return list(self._received)
 
     @property
+    def answers(self) -> list[int]:
+        with self._changed:
+            return list(self._answers)
+
+    @property
     def taken(self) -> list[Received]:
         """Those that were answered with success."""
         with self._changed:
