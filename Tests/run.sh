@@ -17,6 +17,8 @@ for option in "$@"; do
 done
 # The C++ example is compiled against cppzmq.
 DEBIAN_PACKAGES+=(cppzmq-dev)
+# Notifications: a real Alertmanager, the library that sends, and certificates of our own.
+DEBIAN_PACKAGES+=(prometheus-alertmanager libcurl4 openssl)
 set_up Tests/requirements.txt
 
 # Without it a crash can hang for minutes in the backtracer.
