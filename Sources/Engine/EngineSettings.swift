@@ -51,6 +51,8 @@ package struct EngineSettings: Sendable {
   package var defaults = ModelSettings()
   package var unknownModels = UnknownModels.register
   package var limits = EngineLimits()
+  /// Names these settings, in 12 hexadecimal digits; empty where nobody asks. Two with the same one decide alike.
+  package var revision = ""
   /// Whether decisions are sent again, expire and time out. Events without arrival times of their own, as in a
   /// file of plain events, say nothing of when somebody acted.
   package var runsDecisionTimers = true

@@ -67,6 +67,7 @@ extension ModelState {
     if let baseline {
       var reader = StateReader(baseline)
       setBaseline(try FeatureBaseline(from: &reader))
+      hasOwnBaseline = true
       try reader.end()
     }
     try performance.restore(from: &reader)

@@ -49,7 +49,9 @@ struct ModelState: Sendable {
 
   // What a checkpoint is still to be told.
   var isChanged = false
-  var isBaselineChanged = false
+  var isBaselineChanged = false { didSet { if isBaselineChanged { hasOwnBaseline = true } } }
+  /// Whether the feature baseline came as an event or was learned: then it stands before a configured one.
+  var hasOwnBaseline = false
   /// Whether there is something for the history.
   var isHeard = false
   /// Whether the open decision may be another than the engine knows.

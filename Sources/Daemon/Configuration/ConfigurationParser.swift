@@ -32,6 +32,8 @@ struct ConfigurationParser {
       notes.problems.append(Self.problem(of: error))
     }
     guard notes.problems.isEmpty else { throw ConfigurationProblems(file: file, problems: notes.problems) }
+    configuration.engine.revision = Self.revision(of: text, notes.baselines)
+    configuration.origin = .init(file: file, text: text, allowsPlaintext: allowsPlaintext)
     return configuration
   }
 
@@ -54,7 +56,7 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits",
+      "unknown_models", "limits", "log", "sinks",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
@@ -62,7 +64,9 @@ struct ConfigurationParser {
     if let sockets = members["sockets"] {
       readSockets(sockets, into: &configuration.sockets, hasState: members["state"] != nil)
     }
+    if let log = members["log"] { readLog(log, into: &configuration.log) }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
+    if let sinks = members["sinks"] { readSinks(sinks, into: &configuration.sinks) }
     if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
       configuration.engine.unknownModels = unknown
     }
@@ -212,7 +216,10 @@ struct ConfigurationParser {
     _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
     if let features = members["features"] {
       let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
-      if let baseline = table.read(features) { settings.baselineFeatures = baseline }
+      if let baseline = table.read(features) {
+        settings.baselineFeatures = baseline
+        notes.baselines.append(Self.checksum(of: baseline))
+      }
     }
     readLearning(members, into: &settings)
   }
