@@ -23,6 +23,7 @@ METRICS = {
     "tidemark_journal_bytes", "tidemark_config_last_reload_successful",
     "tidemark_config_last_reload_success_timestamp_seconds", "tidemark_sources", "tidemark_log_lines_dropped_total",
     "tidemark_sink_notifications_total", "tidemark_sink_queue", "tidemark_security_rejections_total",
+    "tidemark_outputs_published_total", "tidemark_http_listeners", "tidemark_models_unnamed",
     "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
     "process_start_time_seconds",
 }  # fmt: skip
