@@ -55,10 +55,11 @@ let package = Package(
         "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Sinks",
         "Yams", .product(name: "Logging", package: "swift-log"),
       ]),
+    room("Console", ["Events", "Wire"]),
     .executableTarget(
       name: "tidemark",
       dependencies: [
-        "Daemon", "Events", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Console", "Daemon", "Events", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .target(name: "TestSupport", dependencies: ["Events"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -77,6 +78,7 @@ let package = Package(
         "Daemon", "ZeroMQ", "Events", "Engine", "Monitoring", "Wire", "Journal",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    tests("Console", ["Console", "Events"]),
     tests("Simulation", ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal"]),
     tests("Tidy", []),
   ],

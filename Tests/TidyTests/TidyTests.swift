@@ -128,7 +128,8 @@ import Testing
       "Yams", "Logging",
       "Foundation", "Synchronization",
     ],
-    "tidemark": ["Daemon", "Events", "ArgumentParser", "Logging"],
+    "Console": ["Events", "Wire", "Foundation", "Synchronization"],
+    "tidemark": ["Console", "Daemon", "Events", "ArgumentParser", "Logging"],
   ]
   /// The C library, where a room may talk to the system itself.
   static let systemRooms: Set = ["ZeroMQ", "Wire"]
