@@ -293,7 +293,7 @@ package struct MonitoringEngine: Sendable {
       throw .init(.unknownDecision, "no decision \(feedback.decision.text.prefix(64)) is open")
     }
     do throws(FeedbackAnswer.Refusal) {
-      try models[index].take(feedback, header, circumstances, into: &effects)
+      try models[index].take(feedback, header, ledgers, circumstances, into: &effects)
     } catch { throw error }
     noteChange(ofModel: index)
     noteLife(ofModel: index)

@@ -1,6 +1,7 @@
 package import Engine
 package import Events
 package import Journal
+package import Sinks
 package import Wire
 package import ZeroMQ
 
@@ -30,6 +31,7 @@ package struct Configuration: Sendable {
   package var log = LogSettings()
   /// Where this was read, to read it again; nil without a file.
   package var origin: Origin?
+  package var sinks = SinkSettings()
   /// Entries under `models`.
   package var configuredModels = 0
 
@@ -84,6 +86,7 @@ extension Configuration {
         log      \(log.format.rawValue), \(log.level.rawValue)
         revision \(engine.revision)
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
+      \(sinks.summary)
       """
   }
 }

@@ -2,6 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
+import Sinks
 import Wire
 import ZeroMQ
 
@@ -41,6 +42,8 @@ struct ServeLoop: ~Copyable {
     var service: ServiceState
     /// Nil when no service manager is to be told anything.
     var notice: ServiceNotice?
+    /// Nil when nobody is notified.
+    var sinks: SinkExchange?
     var stop: StopSignal
     var clock: ServeClock
     var log: Logger
@@ -57,6 +60,7 @@ struct ServeLoop: ~Copyable {
   private let reloading: Reloading?
   private let service: ServiceState
   private let notice: ServiceNotice?
+  private let sinks: SinkExchange?
   private let stop: StopSignal
   private let clock: ServeClock
 
@@ -110,6 +114,7 @@ struct ServeLoop: ~Copyable {
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
     (reloading, service, notice) = (parts.reloading, parts.service, parts.notice)
     if notice?.watchdogInterval != nil { nextNotice = now }
+    sinks = parts.sinks
     decoder = MessageDecoder(limits: configuration.wire)
     account = Account(log: parts.log)
     self.poller = poller
@@ -245,6 +250,7 @@ struct ServeLoop: ~Copyable {
       case .send(let message, let kind):
         try output.send(message)
         exchange?.setPublished(message.number)
+        sinks?.offer(SinkMessage(message))
         account.countPublished(kind)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
@@ -320,6 +326,7 @@ struct ServeLoop: ~Copyable {
 
   /// Stores everything, sends what was stored, and says that this is the end.
   private mutating func finish() throws(ZeroMQError) {
+    sinks?.close(at: clock.now.advanced(by: SinkService.stopPatience))
     if let journal {
       let end = drain.end(of: Self.lastCommitPatience, at: clock.now)
       // What is under way, and then the rest.

@@ -2,6 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
+import Sinks
 import Synchronization
 import Wire
 import ZeroMQ
@@ -43,7 +44,9 @@ struct Serving: Sendable {
           ? nil
           : try Reloading(
             configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
-        service: service, notice: notice, stop: stop, clock: clock, log: log)
+        service: service, notice: notice,
+        sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
+        stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
   }
@@ -118,6 +121,8 @@ struct Serving: Sendable {
       }
     }
     defer { control?.stop() }
+    let sinks = SinkService(configuration, parts, reader: reader, epoch: loop.epoch)
+    defer { sinks?.stop() }
     bound.control = control?.endpoints ?? []
     if let reloading = parts.reloading {
       try ServeFailure.ofSockets { () throws(ZeroMQError) in try reloading.start() }
