@@ -42,11 +42,18 @@ let package = Package(
     room("Decisions", ["Events"]),
     room("Engine", ["Events", "Monitoring", "Decisions"]),
     room("Journal", ["Events", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    room(
+      "Sinks",
+      [
+        "CCurl", "Events", "Wire", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     room(
       "Daemon",
       [
-        "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
-        .product(name: "Logging", package: "swift-log"),
+        "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Sinks",
+        "Yams", .product(name: "Logging", package: "swift-log"),
       ]),
     room("Console", ["Events", "Wire"]),
     .executableTarget(
@@ -64,6 +71,7 @@ let package = Package(
     tests("Decisions", ["Decisions", "Events"]),
     tests("Engine", ["Engine", "Events", "Monitoring", "Decisions", "Wire"]),
     tests("Journal", ["Journal", "Events", .product(name: "GRDB", package: "GRDB.swift")]),
+    tests("Sinks", ["Sinks", "Events", .product(name: "Logging", package: "swift-log")]),
     tests(
       "Daemon",
       [

@@ -122,9 +122,10 @@ import Testing
     "Decisions": ["Events"],
     "Engine": ["Events", "Monitoring", "Decisions"],
     "Journal": ["Events", "GRDB", "Foundation"],
+    "Sinks": ["CCurl", "Events", "Wire", "Crypto", "Logging", "Foundation", "Synchronization"],
     "Daemon": [
-      "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
-      "Logging",
+      "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Sinks",
+      "Yams", "Logging",
       "Foundation", "Synchronization",
     ],
     "Console": ["Events", "Wire", "Foundation", "Synchronization"],

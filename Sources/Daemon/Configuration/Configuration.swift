@@ -1,6 +1,7 @@
 package import Engine
 package import Events
 package import Journal
+package import Sinks
 package import Wire
 package import ZeroMQ
 
@@ -26,6 +27,11 @@ package struct Configuration: Sendable {
   package var sockets = Sockets()
   package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
+  /// How the log is written.
+  package var log = LogSettings()
+  /// Where this was read, to read it again; nil without a file.
+  package var origin: Origin?
+  package var sinks = SinkSettings()
   /// Entries under `models`.
   package var configuredModels = 0
 
@@ -77,7 +83,10 @@ extension Configuration {
         control  \(bindsControl ? list(sockets.control) : "none")
         reliable \(journal == nil ? "none" : list(sockets.reliable))
         journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
+        log      \(log.format.rawValue), \(log.level.rawValue)
+        revision \(engine.revision)
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
+      \(sinks.summary)
       """
   }
 }

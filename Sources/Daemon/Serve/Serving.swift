@@ -2,6 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
+import Sinks
 import Synchronization
 import Wire
 import ZeroMQ
@@ -11,6 +12,11 @@ struct Serving: Sendable {
   let configuration: Configuration
   let log: Logger
   let stop: StopSignal
+  /// Where it is told to read its configuration again; nil where nobody can tell it.
+  var hangups: Hangups?
+  /// What follows the configuration besides the engine.
+  var followers: [Reloading.Follower] = []
+  var notice: ServiceNotice?
 
   /// Serves on this thread until ``stop`` is requested.
   ///
@@ -24,6 +30,8 @@ struct Serving: Sendable {
     var kept = try openJournal()
     let clock = clock(&kept)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
+    let service = ServiceState(revision: configuration.engine.revision, at: clock.now)
+    stop.onRequest { service.beginStopping() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
         configuration: configuration,
@@ -32,6 +40,12 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
+        reloading: hangups == nil
+          ? nil
+          : try Reloading(
+            configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
+        service: service, notice: notice,
+        sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
         stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
@@ -107,8 +121,17 @@ struct Serving: Sendable {
       }
     }
     defer { control?.stop() }
+    let sinks = SinkService(configuration, parts, reader: reader, epoch: loop.epoch)
+    defer { sinks?.stop() }
     bound.control = control?.endpoints ?? []
+    if let reloading = parts.reloading {
+      try ServeFailure.ofSockets { () throws(ZeroMQError) in try reloading.start() }
+      hangups?.follow { reloading.request() }
+    }
+    defer { parts.reloading?.stop() }
+    parts.service.beginServing()
     onReady(bound)
+    notice?.ready(parts.service.summary)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
   }
 
