@@ -99,7 +99,7 @@ extension Diagnosis {
   // MARK: The process
 
   mutating func process(_ metrics: MetricsText) {
-    if let open = metrics["process_open_fds"], let limit = metrics["process_max_fds"], limit > 0 {
+    if let open = metrics["process_open_fds"], let limit = metrics["process_max_fds"], limit >= 1 {
       if open > 0.8 * limit {
         add(
           .warning, "descriptors",

@@ -32,7 +32,7 @@ struct FleetPage {
         }
         : .init("", rank: .max, 0...0) { _, _ in ("", .usual) },
       .init("STATE", rank: 1, 8...8) { row, _ in (row.state.rawValue, row.symbol.1) },
-      .init("ALERTS", rank: 2, 12...34) { row, width in (row.alertWords(width), row.worst?.style ?? .dim) },
+      .init("ALERTS", rank: 2, 15...34) { row, width in (row.alertWords(width), row.worst?.style ?? .dim) },
       .init("ACCURACY", rank: 4, 8...8, .right) { row, _ in
         (Figures.fixed(row.accuracy, 3), row.style(of: "accuracy"))
       },
@@ -92,6 +92,7 @@ extension Figures {
 
   static func milliseconds(_ value: Double) -> String {
     switch value.magnitude {
+    case ..<1: String(format: "%.2f ms", value)
     case ..<10: String(format: "%.1f ms", value)
     case ..<10_000: String(format: "%.0f ms", value)
     default: String(format: "%.0f s", value / 1e3)

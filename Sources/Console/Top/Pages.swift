@@ -79,7 +79,7 @@ enum ModelPage {
   }
 
   private static func sources(_ model: ModelDetail, _ report: inout Report) {
-    report.heading("Sources: coverage \(Figures.percent(model.retrain.coverage))")
+    report.heading("Sources" + (model.retrain.coverage.map { ": coverage \(Figures.percent($0))" } ?? ""))
     for source in model.sources {
       report.row(
         source.losses == nil ? "✓" : "▲", source.source,
