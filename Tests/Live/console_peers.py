@@ -195,12 +195,14 @@ class Examples:
 
 
 class Peer:
-    """Something at a port that is no daemon: takes one connection after another and says `words`, or nothing."""
+    """Something at a port that is no daemon: takes one connection after another and says `words`, or nothing; it may
+    go on with a byte now and then."""
 
-    def __init__(self, words: bytes | None, *, ends: bool = True) -> None:
+    def __init__(self, words: bytes | None, *, drips: bool = False) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.words, self.ends = words, ends
+        self.words, self.drips = words, drips
+        self.closing = threading.Event()
         self.held: list[socket.socket] = []
         threading.Thread(target=self.serve, daemon=True).start()
 
@@ -216,12 +218,14 @@ class Peer:
             try:
                 taken.recv(65536)
                 taken.sendall(self.words)
-                if self.ends:
-                    taken.shutdown(socket.SHUT_WR)
+                while self.drips and not self.closing.wait(0.2):
+                    taken.sendall(b"x")
+                taken.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # It has hung up, as it may.
 
     def close(self) -> None:
+        self.closing.set()
         self.listener.close()
         for taken in self.held:
             taken.close()

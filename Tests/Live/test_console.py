@@ -138,8 +138,8 @@ def test_healthcheck_of_something_else(peers: Callable[..., Peer], words: bytes,
 
 
 def test_healthcheck_is_bounded(peers: Callable[..., Peer]) -> None:
-    # One byte now and then, and never an end: the bound is of the whole.
-    for peer in (peers(None), peers(b"HTTP/1.1 200 OK\r\n", ends=False)):
+    # Nothing at all, and a byte now and then without an end: the bound is of the whole.
+    for peer in (peers(None), peers(b"HTTP/1.1 200 OK\r\n\r\n", drips=True)):
         begun = time.monotonic()
         ran = command("healthcheck", "--url", peer.url)
         assert ran.returncode == 1 and "no answer in time" in ran.stdout
