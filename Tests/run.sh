@@ -15,8 +15,8 @@ for option in "$@"; do
     *) fail "unknown option $option; see the head of Tests/run.sh" ;;
   esac
 done
-# The C++ example is compiled against cppzmq.
-DEBIAN_PACKAGES+=(cppzmq-dev)
+# The C++ example is compiled against cppzmq; the dashboard runs in Chromium.
+DEBIAN_PACKAGES+=(cppzmq-dev chromium)
 set_up Tests/requirements.txt
 
 # Without it a crash can hang for minutes in the backtracer.

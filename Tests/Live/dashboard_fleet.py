@@ -54,7 +54,8 @@ class Model:
         self.preset = draw.choice(["reference", "standard"])
         self.baseline = round(draw.uniform(0.82, 0.97), 3)
         self.latency = draw.uniform(12, 90)
-        self.since = draw.uniform(0.3, 9) * HOUR
+        #: Since when something is wrong.
+        self.fell = time.time() - draw.uniform(0.3, 9) * HOUR
         self.drop = draw.uniform(0.1, 0.22)
         self.threshold = 2.0 if self.preset == "reference" else 0.1
         self.features = draw.sample(_FEATURES, draw.randint(3, len(_FEATURES)))
@@ -68,26 +69,26 @@ class Model:
         """About normal, the same for the same minute."""
         return random.Random(f"{self.seed}{what}{int(at // step)}").gauss(0, 1)
 
-    def is_wrong(self, at: float, now: float) -> bool:
-        return at > now - self.since
+    def is_wrong(self, at: float) -> bool:
+        return at > self.fell
 
     def accuracy(self, at: float, now: float) -> float | None:
         if self.fate == "learning":
             return None
-        fall = self.drop if self.fate in ("dropped", "both", "silenced") and self.is_wrong(at, now) else 0
+        fall = self.drop if self.fate in ("dropped", "both", "silenced") and self.is_wrong(at) else 0
         wave = 0.006 * math.sin(at / DAY * 2 * math.pi)
         return round(min(1, max(0, self.baseline - fall + wave + 0.006 * self.noise(at, "a"))), 4)
 
     def latency_ms(self, at: float, now: float) -> float:
-        rise = 6.0 if self.fate in ("slow",) and self.is_wrong(at, now) else 1
+        rise = 6.0 if self.fate in ("slow",) and self.is_wrong(at) else 1
         return round(self.latency * rise * math.exp(0.08 * self.noise(at, "l")), 2)
 
     def drift(self, at: float, now: float) -> float | None:
         if self.fate == "learning":
             return None
         calm = self.threshold * abs(0.22 + 0.1 * self.noise(at, "d", 300))
-        if self.fate in ("drifted", "both") and self.is_wrong(at, now):
-            grown = min(1.0, (at - (now - self.since)) / HOUR)
+        if self.fate in ("drifted", "both") and self.is_wrong(at):
+            grown = min(1.0, (at - self.fell) / HOUR)
             return round(calm + self.threshold * (0.5 + 1.6 * grown), 3)
         return round(calm, 3)
 
@@ -127,8 +128,8 @@ class Fleet:
         model.last_event = now - quiet - random.Random(model.seed).random() * 2
         batch = 240.0
         model.recent = [model.drift(now - quiet - batch * step, now) for step in range(23, -1, -1)]
-        if model.fate in ("both", "drifted") and model.since > HOUR:
-            self._decide(model, now - model.since + 1200)
+        if model.fate in ("both", "drifted") and now - model.fell > HOUR:
+            self._decide(model, model.fell + 1200)
         elif random.Random(model.seed + "old").random() < 0.15:
             self._decide(model, now - 2.6 * DAY, done=True)
         if random.Random(model.seed + "past").random() < 0.2:
@@ -161,7 +162,7 @@ class Fleet:
         }  # fmt: skip
 
     def open_alerts(self, model: Model, now: float) -> list[Json]:
-        opened = now - model.since
+        opened = model.fell
         found = list(model.extra_alerts)
         if model.fate in ("dropped", "both", "silenced"):
             found.append(self.alert(model, "accuracy", "high", opened + 300, model.accuracy(now, now) or 0, round(model.baseline * 0.9, 3)))

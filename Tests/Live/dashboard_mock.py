@@ -9,9 +9,11 @@ import argparse
 import importlib.util
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -152,7 +154,7 @@ class Answers:
         learning = model.fate == "learning"
         accuracy, limit = model.accuracy(model.last_event, now), round(model.baseline * 0.9, 3)
         slow = model.latency_ms(model.last_event, now)
-        evidence = self.fleet.evidence(model, now - model.since) if model.preset == "standard" and not learning else None
+        evidence = self.fleet.evidence(model, model.fell) if model.preset == "standard" and not learning else None
 
         def monitor(name: str, value: float | None, threshold: float | None, direction: str, bad: bool) -> Json:
             ratio = None if value is None or threshold is None else (value / threshold if direction == "above" else threshold / max(value, 1e-9))
@@ -227,7 +229,7 @@ class Answers:
         score = model.drift(at, now)
         severity = "medium" if score and score >= model.threshold else "low"
         return {"at": rfc3339(at), "accuracy": figure(model.accuracy(at, now), 0.012), "latency_ms": figure(latency, latency * 0.2),
-                "drift": score and {"batches": 3, "score": score, "drifted": 1, "features": len(model.features), "severity": severity}}  # fmt: skip
+                "drift": None if score is None else {"batches": 3, "score": score, "drifted": 1, "features": len(model.features), "severity": severity}}  # fmt: skip
 
     def alerts(self, query: Json, now: float) -> Json:
         found = [a for model in self.fleet.models.values() for a in self.fleet.open_alerts(model, now)]
@@ -250,8 +252,6 @@ class Answers:
 
 
 def parsed(text: str) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -272,8 +272,7 @@ class Mock:
             pass
 
         Handler.mock = mock
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         if moving:
@@ -325,6 +324,15 @@ class Mock:
                 fresh = self.told[at:]
                 at = len(self.told)
             yield from fresh or [None]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that goes while it is answered is no error; anything else is told."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

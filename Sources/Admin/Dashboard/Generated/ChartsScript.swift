@@ -71,10 +71,10 @@ function runs(points, step) {
  * - limit: `{value, direction, label}` or null; what is wrong of it is drawn in the colour of alerts.
  * - format: the words of a value on the axis.
  */
-function lineChart({ points, limit, period, step, width, height, format, floor, label }) {
+function lineChart({ points, limit, period, step, width, height, format, floor, label, hasAxis }) {
   const x = timeScale(period, width);
   const [low, high] = valueRange(points, limit ? [limit.value] : [], { floor });
-  const bottom = height - 20;
+  const bottom = height - (hasAxis ? 20 : 4);
   const y = (value) => 8 + (1 - (value - low) / (high - low || 1)) * (bottom - 8);
   const id = `clip-${(serial += 1)}`;
   const svg = s('svg', { class: 'chart', viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label });
@@ -83,7 +83,7 @@ function lineChart({ points, limit, period, step, width, height, format, floor, 
       s('line', { class: 'rule', x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
       s('text', { class: 'axis', x: LEFT - 8, y: y(value) + 4, 'text-anchor': 'end' }, format(value)));
   }
-  svg.append(timeAxis(period, width, height));
+  if (hasAxis) svg.append(timeAxis(period, width, height));
   const parts = runs(points, step);
   const band = parts.map((run) => area(run, x, y)).join('');
   const line = parts.map((run) => path(run, x, y)).join('');
@@ -101,7 +101,7 @@ function lineChart({ points, limit, period, step, width, height, format, floor, 
       s('path', { class: 'value wrong', d: line, 'clip-path': `url(#${id})` }),
       s('line', { class: 'limit', x1: LEFT, x2: width - RIGHT, y1: edge, y2: edge }),
       s('text', {
-        class: 'axis limit-name', x: width - RIGHT - 2, 'text-anchor': 'end',
+        class: 'axis limit-name', x: LEFT + 2,
         y: isBelow ? Math.min(edge + 13, bottom - 3) : Math.max(edge - 5, 9),
       }, limit.label));
   }

@@ -35,7 +35,7 @@ function fleetView(root) {
   let size = measures();
   let scrolled = choice.scroll;
   let window_ = 800;
-  let pointed = 0;
+  let pointed = -Infinity;
   let isDue = false;
   const slots = [];
 
@@ -52,15 +52,14 @@ function fleetView(root) {
     COLUMNS.map(([name, title]) => h('span', { role: 'columnheader', class: name }, title))));
   const grid = h('div', {
     class: 'grid', role: 'grid', tabindex: 0, 'aria-label': 'Models by urgency', 'aria-readonly': 'true', onscroll: scroll,
-    onpointermove: () => { pointed = performance.now(); }, onpointerleave: () => { pointed = 0; },
+    onpointermove: () => { pointed = performance.now(); }, onpointerleave: () => { pointed = -Infinity; },
   }, head, rows);
   const instead = h('div', { class: 'instead' });
 
-  root.replaceChildren(h('div', { class: 'fleet' },
-    h('div', { class: 'tools' }, h('h1', { class: 'unseen' }, 'Fleet'),
+  const tools = h('div', { class: 'tools' }, h('h1', { class: 'unseen' }, 'Fleet'),
       h('div', { class: 'filters', role: 'group', 'aria-label': 'Filter by state' }, [...filters.values()].map((f) => f.button)),
-      h('label', { class: 'search' }, icon('search'), search, h('kbd', { 'aria-hidden': 'true' }, '/')), dense, shown),
-    bar, grid, instead));
+      h('label', { class: 'search' }, icon('search'), search, h('kbd', { 'aria-hidden': 'true' }, '/')), dense, shown);
+  root.replaceChildren(h('div', { class: 'fleet' }, tools, bar, grid, instead));
   const resized = new ResizeObserver(([entry]) => {
     window_ = entry.contentRect.height;
     draw();
@@ -138,6 +137,7 @@ function fleetView(root) {
   function showInstead() {
     const key = !store.isLoaded ? 'loading' : store.total === 0 ? 'none' : order.length === 0 ? 'nothing' : '';
     grid.hidden = bar.hidden = key === 'loading' || key === 'none';
+    tools.hidden = key === 'none';
     if (instead.dataset.key === key) return;
     instead.dataset.key = key;
     const made = {
@@ -256,11 +256,12 @@ function makeSlot(parent, number_) {
   });
   const more = h('span', { class: 'quiet small' });
   const canvas = h('canvas', { role: 'img' });
-  const [score, accuracy, delta, latency, decision, heard] = ['b', 'span', 'span', 'span', 'span', 'span'].map((tag) => h(tag, {}));
+  const [drift, limit, accuracy, delta, latency, decision, heard] = ['b', 'span', 'span', 'span', 'span', 'span', 'span'].map((tag) => h(tag, {}));
+  limit.className = 'quiet';
   delta.className = 'quiet delta';
   const element = h('div', { role: 'row', class: 'row', id: `row-${number_}`, hidden: true },
     cell('state', use, word), cell('name', link, version), cell('alerts', chips.map((c) => c.element), more),
-    cell('heat', canvas, score), cell('accuracy', accuracy, delta), cell('latency', latency), cell('decision', decision),
+    cell('heat', canvas, drift, limit), cell('accuracy', accuracy, delta), cell('latency', latency), cell('decision', decision),
     cell('heard', heard));
   // The whole row opens its model, as Enter does; the link in it is for other buttons of the mouse.
   element.addEventListener('click', (event) => {
@@ -268,7 +269,7 @@ function makeSlot(parent, number_) {
   });
   parent.append(element);
   return {
-    element, use: use.firstChild, word, link, version, chips, more, canvas, score, accuracy, delta, latency, decision, heard,
+    element, use: use.firstChild, word, link, version, chips, more, canvas, drift, limit, accuracy, delta, latency, decision, heard,
     model: null, index: -1, isUsed: false,
   };
 }
@@ -284,13 +285,14 @@ function fillSlot(slot, model, heat) {
   setAttribute(slot.link, 'title', model.model);
   setText(slot.version, model.version === '-' ? '' : model.version);
   fillChips(slot, model.alerts);
-  setText(slot.score, number(model.drift?.score));
-  setText(slot.accuracy, fixed(model.accuracy, 3));
+  setText(slot.drift, model.drift ? score(model.drift.score) : '');
+  setText(slot.limit, model.drift ? `of ${number(model.drift.threshold)}` : '');
+  setText(slot.accuracy, model.accuracy === null ? '' : fixed(model.accuracy, 3));
   const isKnown = model.accuracy !== null && model.baseline_accuracy !== null;
   setText(slot.delta, isKnown ? signed(model.accuracy - model.baseline_accuracy) : '');
   setAttribute(slot.delta, 'title', isKnown ? `baseline ${fixed(model.baseline_accuracy, 3)}` : null);
-  setText(slot.latency, number(model.latency_ms));
-  setText(slot.decision, model.decision ? words(model.decision.state) : '–');
+  setText(slot.latency, model.latency_ms === null ? '' : fixed(model.latency_ms, model.latency_ms < 1000 ? 1 : 0));
+  setText(slot.decision, model.decision ? words(model.decision.state) : '');
   setAttribute(slot.decision, 'class', model.decision?.open ? `${decisionKind[model.decision.state]} strong` : 'quiet');
   setAttribute(slot.heard, 'title', absolute(model.heard));
   const threshold = model.drift?.threshold ?? 1;

@@ -15,7 +15,12 @@ function number(value, digits = 3) {
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-4) return value.toExponential(2).replace('e', ' e').replace('-', '−');
   const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
-  return grouped(value.toFixed(Math.min(places, 6)));
+  return grouped(String(Number(value.toFixed(Math.min(places, 6)))));
+}
+
+/** A score: three places below 1, two above, so that those of a column line up as well as they can. */
+function score(value) {
+  return value === null || value === undefined ? DASH : fixed(value, Math.abs(value) < 1 ? 3 : Math.abs(value) < 100 ? 2 : 0);
 }
 
 /** A fixed number of places, so that a column of them lines up. */

@@ -34,8 +34,8 @@ extension Dashboard {
   --stale-wash: light-dark(#eeeeec, #24272b);
   --heat-low: light-dark(#c8dbe8, #2b4254);
   --heat-near: light-dark(#f0cf83, #7d6228);
-  --heat-over: light-dark(#e0701a, #d9702b);
-  --heat-far: light-dark(#a8320a, #ffa179);
+  --heat-over: light-dark(#db8227, #c8772a);
+  --heat-far: light-dark(#b8450f, #f28a52);
   --heat-grey: light-dark(#d5d6d4, #3a3e44);
   --heat-grey-over: light-dark(#8b8f93, #7d828a);
   --reference: light-dark(#8a8f96, #868b93);
@@ -47,13 +47,14 @@ extension Dashboard {
 
 *, *::before, *::after { box-sizing: border-box; }
 [hidden] { display: none !important; }
-html { height: 100%; scrollbar-gutter: stable; }
+html { height: 100%; }
 body {
-  margin: 0; min-height: 100%; background: var(--bg); color: var(--text);
+  margin: 0; height: 100dvh; overflow: hidden; background: var(--bg); color: var(--text);
   font: 400 13px/20px var(--sans); font-variant-numeric: tabular-nums;
   font-feature-settings: "cv05", "ss03"; -webkit-font-smoothing: antialiased;
-  display: grid; grid-template: auto auto 1fr / minmax(0, 1fr);
+  display: grid; grid-template: auto auto minmax(0, 1fr) / minmax(0, 1fr);
 }
+main { overflow-y: auto; overscroll-behavior: contain; }
 h1, h2, h3, p, dl, dd, figure { margin: 0; }
 h1 { font: 600 20px/28px var(--sans); letter-spacing: -.012em; overflow-wrap: anywhere; }
 h2 { font: 600 14px/20px var(--sans); letter-spacing: -.004em; }
@@ -73,6 +74,8 @@ main:focus-visible { outline: none; }
 .icon { width: 12px; height: 12px; flex: none; vertical-align: -1px; }
 .quiet { color: var(--quiet); }
 .small { font-size: 12px; line-height: 16px; }
+time, .stamp { white-space: nowrap; }
+td bdi, th bdi { display: inline-block; max-width: 320px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: bottom; }
 .number { text-align: right; white-space: nowrap; }
 .unseen {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
@@ -86,7 +89,7 @@ main:focus-visible { outline: none; }
 /* The bar on top */
 .top {
   display: flex; align-items: center; gap: 16px; height: 48px; padding: 0 24px;
-  border-bottom: 1px solid var(--line); background: var(--surface); position: sticky; top: 0; z-index: 5;
+  border-bottom: 1px solid var(--line); background: var(--surface);
 }
 .brand {
   display: flex; gap: 8px; align-items: center; font: 600 14px/20px var(--sans); letter-spacing: -.01em;
@@ -126,6 +129,7 @@ main:focus-visible { outline: none; }
 .banner.warn { background: var(--medium-wash); }
 .banner .icon { align-self: center; }
 .banner strong { font-weight: 600; white-space: nowrap; }
+.banner .button { margin-left: 12px; }
 
 /* Controls */
 .button {
@@ -146,7 +150,7 @@ label { font-weight: 500; }
 .problem:empty { display: none; }
 
 dialog {
-  width: min(440px, calc(100vw - 32px)); padding: 24px; border: 1px solid var(--line-strong); border-radius: 12px;
+  width: min(480px, calc(100vw - 32px)); padding: 24px; border: 1px solid var(--line-strong); border-radius: 12px;
   background: var(--surface); color: var(--text); box-shadow: 0 16px 48px rgb(0 0 0 / .24);
 }
 dialog::backdrop { background: rgb(10 12 14 / .4); }
@@ -154,7 +158,7 @@ dialog h2 { margin-bottom: 12px; font-size: 16px; line-height: 24px; }
 dialog form { display: grid; gap: 8px; justify-items: start; }
 dialog input { width: 100%; }
 .keys { display: grid; gap: 6px; margin-bottom: 16px; }
-.keys div { display: grid; grid-template-columns: 136px 1fr; align-items: baseline; }
+.keys div { display: grid; grid-template-columns: 176px 1fr; align-items: baseline; }
 .keys dd { color: var(--quiet); }
 
 /* Blocks */
@@ -174,7 +178,7 @@ dialog input { width: 100%; }
 
 table { width: 100%; border-collapse: collapse; }
 th { color: var(--quiet); font-weight: 500; font-size: 12px; line-height: 16px; text-align: left; white-space: nowrap; }
-th, td { padding: 6px 8px; border-bottom: 1px solid var(--line); vertical-align: baseline; }
+th, td { padding: 6px 12px; border-bottom: 1px solid var(--line); vertical-align: baseline; }
 th:first-child, td:first-child { padding-left: 16px; }
 th:last-child, td:last-child { padding-right: 16px; }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0; }
@@ -185,7 +189,7 @@ th.number { text-align: right; }
 .facts dt { color: var(--quiet); }
 .facts dd { min-width: 0; overflow-wrap: anywhere; }
 
-.empty { max-width: 620px; margin: 48px auto; padding: 0 24px; }
+.empty { max-width: 860px; margin: 48px auto; padding: 0 24px; }
 .empty h2 { margin-bottom: 8px; font-size: 16px; line-height: 24px; }
 .empty p + p, .empty pre { margin-top: 12px; }
 pre {
@@ -208,13 +212,13 @@ pre {
   .places a { padding: 4px 8px; }
   .key-help { display: none; }
   .banner { padding: 8px 12px; flex-wrap: wrap; }
-  .link { font-size: 11px; }
+  .link { font-size: 0; gap: 0; }
 }
 @media (forced-colors: active) {
   .chip, .badge, .card { border: 1px solid; }
 }
 @media print {
-  .top { position: static; } .link, .plain { display: none; }
+  body { display: block; height: auto; overflow: visible; } main { overflow: visible; } .link, .plain { display: none; }
 }
 
 """##

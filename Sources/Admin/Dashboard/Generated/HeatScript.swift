@@ -82,8 +82,8 @@ function cell(at, colour, kind, ratio, x, width, height, isGrey) {
   at.fillStyle = isGrey ? (isOver ? colour.greyOver : colour.grey) : colour[kind];
   at.fillRect(x, height - tall, width, tall);
   if (kind === 'far') {
-    at.fillStyle = isGrey ? colour.greyOver : colour.cap;
-    at.fillRect(x, height - tall, width, 1.5);
+    at.fillStyle = colour.cap;
+    at.fillRect(x, height - tall, width, 1);
   }
 }
 

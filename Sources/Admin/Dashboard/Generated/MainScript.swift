@@ -27,7 +27,6 @@ function open() {
     else link.removeAttribute('aria-current');
   }
   if (!view.isFixed) {
-    window.scrollTo(0, 0);
     main.focus({ preventScroll: true });
   }
 }
@@ -110,7 +109,7 @@ function banner(kind, symbol, title, ...content) {
   return h('div', { class: `banner ${kind}` }, h('span', { class: symbol }, icon(symbol)), h('strong', {}, title), h('span', {}, ...content));
 }
 
-const age = () => (store.heardAt === null ? 'of unknown age' : duration((Date.now() - store.heardAt) / 1000));
+const age = () => (store.heardAt === null ? 'of unknown age' : duration(Math.max(1, (Date.now() - store.heardAt) / 1000)));
 
 // MARK: What is announced
 

@@ -139,7 +139,7 @@ function modelView(root, model, version) {
 
 function modelHeading(model) {
   return [
-    h('p', { class: 'trail' }, h('a', { href: '#/', 'data-focus': 'up' }, 'Fleet'), h('span', { 'aria-hidden': 'true' }, ' / ')),
+    h('p', { class: 'trail' }, h('a', { href: '#/', 'data-focus': 'up' }, 'Fleet')),
     h('div', { class: 'title' }, h('h1', {}, h('bdi', {}, model.model),
       model.version === '-' ? null : h('span', { class: 'quiet' }, ' ', h('bdi', {}, model.version))), stateChip(model)),
     h('p', { class: 'meta quiet' },
@@ -271,7 +271,7 @@ function sourceTable(list) {
     ['Late', true], ['Clock', true], ['Last heard']],
   list.map((source) => [
     h('bdi', { class: 'mono' }, source.source),
-    h('span', { class: 'state-words' }, h('span', { class: SOURCE_KINDS[source.state] }, '●'), ' ', source.state),
+    h('span', { class: 'state-words' }, h('span', { class: SOURCE_KINDS[source.state] }, icon(SOURCE_KINDS[source.state])), source.state),
     count(source.received),
     h('span', { class: source.rejected > 0 ? 'medium' : 'quiet', title: Object.entries(source.rejected_by).map(([r, n]) => `${words(r)} ${n}`).join(', ') || null },
       count(source.rejected)),

@@ -61,7 +61,7 @@ function ageAll(root) {
 function card(title, { id, note, wide = false } = {}) {
   const body = h('div', { class: wide ? 'wide' : 'body' });
   // A table that scrolls sideways must be reachable by keyboard.
-  if (wide) Object.entries({ tabindex: 0, role: 'region', 'aria-labelledby': id }).forEach(([k, v]) => body.setAttribute(k, v));
+  if (wide) Object.entries({ tabindex: 0, role: 'group', 'aria-labelledby': id }).forEach(([k, v]) => body.setAttribute(k, v));
   const section = h('section', { class: 'card', 'aria-labelledby': id },
     h('header', {}, h('h2', { id }, title), note ?? null), body);
   return { section, body };

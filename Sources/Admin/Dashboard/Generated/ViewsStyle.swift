@@ -10,8 +10,7 @@ extension Dashboard {
 .quiet-page .columns { filter: grayscale(1); }
 
 /* Fleet */
-body.fixed { height: 100dvh; overflow: hidden; }
-body.fixed main { min-height: 0; }
+body.fixed main { overflow: hidden; }
 .fleet { display: grid; grid-template: auto auto minmax(0, 1fr) / minmax(0, 1fr); height: 100%; }
 .tools { display: flex; gap: 12px; align-items: center; padding: 12px 24px; }
 .filters { display: flex; flex-wrap: wrap; gap: 4px; margin-right: auto; }
@@ -43,7 +42,7 @@ body.fixed main { min-height: 0; }
 .rows { position: relative; contain: strict; }
 .row {
   display: grid; align-items: center; gap: 0 16px; padding: 0 24px; height: 40px;
-  grid-template-columns: 88px minmax(120px, 1fr) minmax(150px, 1fr) 248px 104px 80px 80px 84px;
+  grid-template-columns: 88px minmax(120px, 1fr) minmax(150px, 1fr) 292px 104px 80px 80px 84px;
 }
 .rows .row {
   position: absolute; inset: 0 0 auto; contain: strict; border-bottom: 1px solid var(--line); cursor: pointer; white-space: nowrap;
@@ -64,7 +63,8 @@ body.fixed main { min-height: 0; }
 .row .heat { display: flex; gap: 10px; align-items: center; }
 .row canvas { width: 192px; height: 20px; flex: none; }
 .grid[data-dense] canvas { height: 14px; }
-.row .heat b { font-weight: 400; }
+.row .heat b { width: 48px; font-weight: 400; text-align: right; }
+.row .heat .quiet { margin-left: -6px; font-size: 12px; }
 .row .accuracy, .row .latency, .row .heard { text-align: right; }
 .row .delta { display: inline-block; width: 52px; font-size: 12px; }
 .row .heard, .row .latency { color: var(--quiet); }
@@ -78,40 +78,40 @@ body.fixed main { min-height: 0; }
 .stale-row .chip { background: var(--stale-wash); color: var(--stale); }
 
 @media (max-width: 1120px) {
-  .row { grid-template-columns: 88px minmax(120px, 1fr) minmax(120px, 1fr) 248px 104px 84px; }
+  .row { grid-template-columns: 88px minmax(120px, 1fr) minmax(120px, 1fr) 292px 104px 84px; }
   .row .latency, .row .decision { display: none; }
 }
 @media (max-width: 760px) {
   .tools { flex-wrap: wrap; gap: 8px; padding: 8px 12px; }
   .filters { order: 2; width: 100%; margin: 0; gap: 0; flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none; }
-  .filter { padding: 0 8px; flex: none; }
+  .filter { padding: 0 6px; gap: 4px; flex: none; font-size: 12px; }
+  .search kbd { display: none; }
   .search { flex: 1; } .search input { width: 100%; height: 32px; }
   .tools .button { display: none; }
   .share { margin: 0 12px 8px; }
   .heads { display: none; }
   .rows .row, .grid[data-dense] .rows .row {
     height: 64px; padding: 8px 12px; gap: 0 8px; font-size: 13px; align-content: center;
-    grid: "name accuracy heard" 24px "alerts heat heat" 24px / minmax(0, 1fr) auto auto;
+    grid: "name accuracy heard" 24px "alerts heat heat" 24px / minmax(0, 1fr) 72px 96px;
   }
   .row .name { grid-area: name; padding-left: 20px; }
   .row .state { position: absolute; left: 12px; top: 8px; height: 24px; font-size: 0; gap: 0; width: 12px; }
   .row .alerts { grid-area: alerts; padding-left: 20px; }
   .row .heat { grid-area: heat; justify-content: flex-end; }
   .row canvas, .grid[data-dense] canvas { width: 120px; height: 16px; }
-  .row .heat b { min-width: 36px; text-align: right; }
+  .row .heat { gap: 4px; } .row .heat b { width: 44px; } .row .heat .quiet { display: none; }
   .row .accuracy { grid-area: accuracy; } .row .delta { display: none; }
-  .row .heard { grid-area: heard; min-width: 72px; font-size: 12px; }
+  .row .heard { grid-area: heard; font-size: 12px; }
   .row .chip > span { max-width: 72px; }
 }
 
 /* Pages */
 .page { max-width: 1360px; margin: 0 auto; padding: 16px 24px 48px; display: grid; gap: 16px; }
-.page > h1 { margin-bottom: 0; }
 .page-head .trail { color: var(--quiet); }
 .page-head .trail a { text-decoration: none; color: var(--quiet); }
 .page-head .trail a:hover { text-decoration: underline; }
 .title { display: flex; gap: 12px; align-items: center; flex-wrap: wrap; margin: 2px 0 4px; }
-.meta { display: flex; flex-wrap: wrap; gap: 4px 24px; }
+.meta { display: flex; flex-wrap: wrap; gap: 4px 24px; align-items: baseline; }
 .meta b { font-weight: 500; color: var(--text); }
 .meta .mono { overflow-wrap: anywhere; }
 .columns { display: grid; grid-template-columns: minmax(0, 1fr) 360px; gap: 16px; align-items: start; }
@@ -161,11 +161,11 @@ td:has(.shape) { vertical-align: middle; }
 /* Why */
 .verdict { display: flex; gap: 8px; align-items: center; margin-bottom: 8px; }
 .verdict strong { font-weight: 600; }
-.rules, .blocks, .reasons, .checks { margin: 0 0 12px; padding: 0; list-style: none; }
+.rules, .blocks, .checks { margin: 0 0 12px; padding: 0; list-style: none; }
 .rules li { display: grid; grid-template-columns: 16px minmax(0, 1fr) auto; gap: 2px 8px; align-items: baseline; padding: 8px 0; border-top: 1px solid var(--line); }
 .rules b { font-weight: 600; }
 .rules .gauge { grid-column: 2 / -1; width: 100%; }
-.rules .icon, .reasons .icon, .checks .icon, .blocks .icon { color: var(--quiet); align-self: center; }
+.rules .icon, .checks .icon, .blocks .icon { color: var(--quiet); align-self: center; }
 .fires .icon { color: var(--high) !important; }
 .gauge { position: relative; display: block; width: 72px; height: 4px; border-radius: 2px; background: var(--raised); overflow: hidden; }
 .gauge i { display: block; height: 100%; border-radius: 2px; background: var(--accent); }
@@ -173,11 +173,13 @@ td:has(.shape) { vertical-align: middle; }
 .gauge::after { content: ""; position: absolute; left: 66.6%; top: 0; width: 1.5px; height: 100%; background: var(--text); }
 .near { display: inline-flex; gap: 8px; align-items: center; }
 .near .gauge { flex: none; }
-.blocks li, .reasons li, .checks li { display: grid; grid-template-columns: 16px minmax(0, 1fr); gap: 0 8px; padding: 4px 0; align-items: baseline; }
+.blocks li, .checks li { display: grid; grid-template-columns: 16px minmax(0, 1fr); gap: 0 8px; padding: 4px 0; align-items: baseline; }
 .blocks .until { grid-column: 2; font-size: 12px; }
 .blocks h3 { margin-top: 8px; }
-.reasons { font-weight: 500; }
-.evidence { font-size: 12px; } sup { font-size: 9px; line-height: 0; }
+.checks .fires { font-weight: 500; }
+.checks .fine .icon { color: var(--accent); }
+.evidence { display: block; min-width: 240px; font-size: 12px; } .evidence > span { display: block; }
+sup { font-size: 9px; line-height: 0; }
 .state-words { white-space: nowrap; } .state-words .icon { margin-right: 6px; }
 
 /* The life of a decision */
@@ -204,7 +206,7 @@ td:has(.shape) { vertical-align: middle; }
 .sums dt { color: var(--quiet); }
 .sums .sum { font: 600 20px/28px var(--sans); letter-spacing: -.01em; }
 .bars { margin: 0; padding: 0; list-style: none; display: grid; gap: 6px; }
-.bars li { display: grid; grid-template-columns: minmax(96px, auto) 1fr auto; gap: 12px; align-items: center; }
+.bars li { display: grid; grid-template-columns: 132px 1fr 64px; gap: 12px; align-items: center; }
 .bars .bar { height: 6px; } .bars .bar i { display: block; height: 100%; border-radius: 3px; background: var(--line-strong); }
 .bars b { font-weight: 500; text-align: right; }
 

@@ -100,10 +100,11 @@ function monitorState(monitor) {
 function evidenceWords(evidence) {
   if (!evidence) return h('span', { class: 'quiet' }, '–');
   return h('span', { class: 'evidence' },
-    h('span', {}, '10', h('sup', {}, number(evidence.log10_e, 2)), ' to 1'),
-    h('span', { class: 'quiet' }, ' of 10', h('sup', {}, number(evidence.log10_e_threshold, 2)), ' needed',
-      ` · ${count(evidence.cases)} cases · effect ${number(evidence.effect)}, ${number(evidence.minimum_effect)} matters`,
-      evidence.change?.at ? [` · ${evidence.change.kind}, from `, ago(evidence.change.at)] : ''));
+    h('span', {}, '10', h('sup', {}, number(evidence.log10_e, 2)), ' to 1', h('span', { class: 'quiet' }, ', 10',
+      h('sup', {}, number(evidence.log10_e_threshold, 2)), ' needed · effect ', number(evidence.effect), ', ',
+      number(evidence.minimum_effect), ' matters')),
+    h('span', { class: 'quiet' }, `${count(evidence.cases)} cases`,
+      evidence.change?.at ? [`, ${evidence.change.kind} from `, ago(evidence.change.at)] : ''));
 }
 
 """##

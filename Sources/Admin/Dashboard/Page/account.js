@@ -2,7 +2,7 @@
 
 import { get, paths } from './api.js';
 import { h, renew } from './dom.js';
-import { bytes, count, duration, fixed, words } from './format.js';
+import { bytes, count, fixed, words } from './format.js';
 import { sourceTable } from './model.js';
 import { ago, card, facts, skeleton, trouble } from './parts.js';
 import { now, store } from './store.js';
@@ -68,12 +68,18 @@ function sumsOf(status, lost) {
   const rate = account.received / Math.max(1, (now() - Date.parse(since)) / 1000);
   return [
     ['Received', count(account.received), `${fixed(rate, rate < 10 ? 2 : 0)} a second on average`],
-    ['Rejected', count(account.rejected), account.rejected > 0 ? `${fixed((account.rejected / Math.max(1, account.received)) * 100, 2)} % of the received` : 'none', account.rejected > 0 ? 'medium' : ''],
+    ['Rejected', count(account.rejected), shareOf(account.rejected, account.received), account.rejected > 0 ? 'medium' : ''],
     ['Lost on the way', count(lost), lost === null ? '' : 'by their numbers, of the sources below', lost > 0 ? 'high' : ''],
     ['Alerts opened', count(account.alerts_opened), ''],
     ['Decisions', count(account.decisions), ''],
     ['Published', count(account.published), 'messages'],
   ].map(([name, value, note, kind]) => h('div', {}, h('dt', {}, name), h('dd', { class: `sum ${kind ?? ''}` }, value), h('dd', { class: 'small quiet' }, note)));
+}
+
+function shareOf(part, whole) {
+  if (part === 0) return 'none';
+  const share = (part / Math.max(1, whole)) * 100;
+  return share < 0.01 ? 'less than 0.01\u202f% of the received' : `${fixed(share, 2)}\u202f% of the received`;
 }
 
 function reasons(account) {
@@ -110,6 +116,5 @@ function journal(journal_) {
     ['Since', ago(journal_.since)], journal_.detail ? ['Why', journal_.detail] : null,
     ['Size', bytes(journal_.bytes)], ['Commits', count(journal_.commits)],
     ['Last commit', ago(journal_.last_commit)], ['Waiting', `${count(journal_.outputs_waiting)} messages`],
-    journal_.last_commit === null ? null : ['Age', duration((now() - Date.parse(journal_.last_commit)) / 1000)],
   ]);
 }

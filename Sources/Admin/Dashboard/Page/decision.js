@@ -97,10 +97,11 @@ const firstIssued = (decision) => decision.messages.find((message) => message.da
 function decisionHeading(decision) {
   return [
     h('p', { class: 'trail' }, h('a', { href: '#/' }, 'Fleet'), h('span', { 'aria-hidden': 'true' }, ' / '),
-      modelLink(decision.model, decision.version, 'up'), h('span', { 'aria-hidden': 'true' }, ' /')),
-    h('div', { class: 'title' }, h('h1', {}, decision.dry_run ? 'Retrain proposed' : 'Retrain'),
+      modelLink(decision.model, decision.version, 'up')),
+    h('div', { class: 'title' }, h('h1', {}, 'Retrain ', h('bdi', {}, decision.model),
+      decision.version === '-' ? null : h('span', { class: 'quiet' }, ' ', h('bdi', {}, decision.version))),
       chip(decisionKind[decision.state], null, decision.state),
-      decision.dry_run ? chip('low', null, 'dry run: asked of nobody') : null),
+      decision.dry_run ? chip('low', null, 'proposed only: dry run, asked of nobody') : null),
     h('p', { class: 'meta quiet' }, h('span', { class: 'mono' }, decision.id),
       h('span', {}, 'issued ', ago(decision.issued_at)), h('span', {}, 'last change ', ago(decision.changed_at)),
       decision.owner ? h('span', {}, 'owner ', h('b', {}, h('bdi', {}, decision.owner))) : null,
@@ -145,17 +146,25 @@ function steps(list, decision) {
 
 // MARK: Why
 
+/** What a decision says of each rule: its constraint, the code of its reason, and the words when it did not fire. */
+const RULES_THEN = [
+  ['accuracy_trigger', 'accuracy_dropped', 'Accuracy had not dropped'],
+  ['drift_trigger', 'drift_detected', 'Inputs had not drifted'],
+  ['time_trigger', 'maximum_time_exceeded', 'The maximum time was not over'],
+];
+
 function why(decision, issued) {
-  const reasons = decision.trigger_reasons.map((text) => h('li', { class: 'fires' }, icon('yes'), text));
   const limits = issued?.data.constraints;
+  if (!limits) {
+    return h('p', { class: 'quiet' }, 'Its first message is no longer kept; reasons: ', decision.reason_codes.map(words).join(', ') || 'unknown');
+  }
+  const told = new Map(decision.reason_codes.map((code, index) => [code, decision.trigger_reasons[index]]));
+  const line = (holds, kind, text) => h('li', { class: holds ? kind : 'quiet' }, icon(holds ? 'yes' : 'no'), h('span', {}, text),
+    h('span', { class: 'unseen' }, holds ? ': yes' : ': no'));
   return [
-    reasons.length > 0 ? h('ul', { class: 'reasons' }, reasons)
-      : h('p', { class: 'quiet' }, 'Its first message is no longer kept; reasons: ', decision.reason_codes.map(words).join(', ') || 'unknown'),
-    limits ? h('ul', { class: 'checks', 'aria-label': 'Rules as they stood' }, [
-      ['accuracy_trigger', 'Accuracy dropped'], ['drift_trigger', 'Inputs drifted'], ['time_trigger', 'Maximum time exceeded'],
-      ['min_time_satisfied', 'Minimum time was over'],
-    ].map(([name, text]) => h('li', { class: limits[name] ? 'fires' : 'quiet' }, icon(limits[name] ? 'yes' : 'no'), text,
-      h('span', { class: 'unseen' }, limits[name] ? ': yes' : ': no')))) : null,
+    h('ul', { class: 'checks', 'aria-label': 'Rules as they stood' },
+      RULES_THEN.map(([limit, code, otherwise]) => line(limits[limit], 'fires', (limits[limit] && told.get(code)) || otherwise)),
+      line(limits.min_time_satisfied, 'fine', 'The minimum time since the last retrain was over')),
     facts([['Severity score', number(decision.severity_score)]]),
   ];
 }
@@ -194,7 +203,7 @@ function messages(decision) {
       decision.messages.map(({ data }) => [
         String(data.rev), words(data.state), String(data.attempt), data.owner ? h('bdi', {}, data.owner) : '–',
         data.reason ? words(data.reason) : data.superseded_by ? h('code', {}, data.superseded_by) : '–',
-        h('span', { class: 'mono' }, absolute(instant(data.at ?? data.issued_at))),
+        h('span', { class: 'mono stamp' }, absolute(instant(data.at ?? data.issued_at))),
       ])),
   ];
 }

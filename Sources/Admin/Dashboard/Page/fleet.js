@@ -2,7 +2,7 @@
 // and an update touches what changed in them. Sizes are known here, so that nothing asks the browser for a layout.
 
 import { h, icon, setAttribute, setText } from './dom.js';
-import { absolute, fixed, number, relative, words } from './format.js';
+import { absolute, fixed, number, relative, score, words } from './format.js';
 import { drawHeat, heatWords } from './heat.js';
 import { alertName, decisionKind, firstSteps, modelRoute, skeleton, stateKind, STATES, trouble } from './parts.js';
 import { byUrgency, now, store } from './store.js';
@@ -55,11 +55,10 @@ export function fleetView(root) {
   }, head, rows);
   const instead = h('div', { class: 'instead' });
 
-  root.replaceChildren(h('div', { class: 'fleet' },
-    h('div', { class: 'tools' }, h('h1', { class: 'unseen' }, 'Fleet'),
+  const tools = h('div', { class: 'tools' }, h('h1', { class: 'unseen' }, 'Fleet'),
       h('div', { class: 'filters', role: 'group', 'aria-label': 'Filter by state' }, [...filters.values()].map((f) => f.button)),
-      h('label', { class: 'search' }, icon('search'), search, h('kbd', { 'aria-hidden': 'true' }, '/')), dense, shown),
-    bar, grid, instead));
+      h('label', { class: 'search' }, icon('search'), search, h('kbd', { 'aria-hidden': 'true' }, '/')), dense, shown);
+  root.replaceChildren(h('div', { class: 'fleet' }, tools, bar, grid, instead));
   const resized = new ResizeObserver(([entry]) => {
     window_ = entry.contentRect.height;
     draw();
@@ -137,6 +136,7 @@ export function fleetView(root) {
   function showInstead() {
     const key = !store.isLoaded ? 'loading' : store.total === 0 ? 'none' : order.length === 0 ? 'nothing' : '';
     grid.hidden = bar.hidden = key === 'loading' || key === 'none';
+    tools.hidden = key === 'none';
     if (instead.dataset.key === key) return;
     instead.dataset.key = key;
     const made = {
@@ -255,11 +255,12 @@ function makeSlot(parent, number_) {
   });
   const more = h('span', { class: 'quiet small' });
   const canvas = h('canvas', { role: 'img' });
-  const [score, accuracy, delta, latency, decision, heard] = ['b', 'span', 'span', 'span', 'span', 'span'].map((tag) => h(tag, {}));
+  const [drift, limit, accuracy, delta, latency, decision, heard] = ['b', 'span', 'span', 'span', 'span', 'span', 'span'].map((tag) => h(tag, {}));
+  limit.className = 'quiet';
   delta.className = 'quiet delta';
   const element = h('div', { role: 'row', class: 'row', id: `row-${number_}`, hidden: true },
     cell('state', use, word), cell('name', link, version), cell('alerts', chips.map((c) => c.element), more),
-    cell('heat', canvas, score), cell('accuracy', accuracy, delta), cell('latency', latency), cell('decision', decision),
+    cell('heat', canvas, drift, limit), cell('accuracy', accuracy, delta), cell('latency', latency), cell('decision', decision),
     cell('heard', heard));
   // The whole row opens its model, as Enter does; the link in it is for other buttons of the mouse.
   element.addEventListener('click', (event) => {
@@ -267,7 +268,7 @@ function makeSlot(parent, number_) {
   });
   parent.append(element);
   return {
-    element, use: use.firstChild, word, link, version, chips, more, canvas, score, accuracy, delta, latency, decision, heard,
+    element, use: use.firstChild, word, link, version, chips, more, canvas, drift, limit, accuracy, delta, latency, decision, heard,
     model: null, index: -1, isUsed: false,
   };
 }
@@ -283,13 +284,14 @@ function fillSlot(slot, model, heat) {
   setAttribute(slot.link, 'title', model.model);
   setText(slot.version, model.version === '-' ? '' : model.version);
   fillChips(slot, model.alerts);
-  setText(slot.score, number(model.drift?.score));
-  setText(slot.accuracy, fixed(model.accuracy, 3));
+  setText(slot.drift, model.drift ? score(model.drift.score) : '');
+  setText(slot.limit, model.drift ? `of ${number(model.drift.threshold)}` : '');
+  setText(slot.accuracy, model.accuracy === null ? '' : fixed(model.accuracy, 3));
   const isKnown = model.accuracy !== null && model.baseline_accuracy !== null;
   setText(slot.delta, isKnown ? signed(model.accuracy - model.baseline_accuracy) : '');
   setAttribute(slot.delta, 'title', isKnown ? `baseline ${fixed(model.baseline_accuracy, 3)}` : null);
-  setText(slot.latency, number(model.latency_ms));
-  setText(slot.decision, model.decision ? words(model.decision.state) : '–');
+  setText(slot.latency, model.latency_ms === null ? '' : fixed(model.latency_ms, model.latency_ms < 1000 ? 1 : 0));
+  setText(slot.decision, model.decision ? words(model.decision.state) : '');
   setAttribute(slot.decision, 'class', model.decision?.open ? `${decisionKind[model.decision.state]} strong` : 'quiet');
   setAttribute(slot.heard, 'title', absolute(model.heard));
   const threshold = model.drift?.threshold ?? 1;

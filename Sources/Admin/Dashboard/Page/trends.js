@@ -141,13 +141,13 @@ function readOut(point) {
 
 function charts(data, width) {
   const made = [];
+  const shown = FIGURES.map((figure) => [figure, pointsOf(data.points, figure.name)]).filter(([, points]) => points.length > 0);
   if (data.episodes.length > 0) {
     made.push(h('h3', {}, 'Alerts'),
       ribbon({ episodes: data.episodes, period: data.period, width, label: `${data.episodes.length} alerts in this period` }));
   }
-  for (const figure of FIGURES) {
-    const points = pointsOf(data.points, figure.name);
-    if (points.length === 0) continue;
+  for (const [index, [figure, points]] of shown.entries()) {
+    const hasAxis = index === shown.length - 1;
     const limit = data.limits[figure.name] ?? null;
     const last = points.at(-1);
     const wrong = limit && points.filter((p) => (limit.direction === 'below' ? p.value < limit.value : p.value > limit.value)).length;
@@ -155,7 +155,7 @@ function charts(data, width) {
       h('h3', {}, figure.title, figure.unit ? h('span', { class: 'quiet' }, ` ${figure.unit}`) : null,
         h('span', { class: 'last' }, figure.format(last.value))),
       lineChart({
-        points, period: data.period, step: data.step, width, height: 132, format: figure.tick, floor: figure.floor,
+        points, period: data.period, step: data.step, width, hasAxis, height: hasAxis ? 128 : 112, format: figure.tick, floor: figure.floor,
         limit: limit && { ...limit, label: `limit ${figure.format(limit.value)}` },
         label: `${figure.title}: ${points.length} points, last ${figure.format(last.value)}`
           + (limit ? `, limit ${figure.format(limit.value)}, beyond it ${wrong} times` : ''),
