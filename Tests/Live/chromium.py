@@ -166,6 +166,11 @@ class Page:
         self.call("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
+    def reload(self) -> None:
+        self.run("window.isOld = true")
+        self.call("Page.reload")
+        self.wait("!window.isOld && document.readyState === 'complete'")
+
     def run(self, expression: str) -> Any:
         """The value of an expression, awaited when it is a promise; what it throws, fails."""
         answer = self.call(

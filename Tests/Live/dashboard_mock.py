@@ -314,10 +314,8 @@ class Mock:
         self._server.shutdown()
         self._server.server_close()
 
-    def stream(self) -> Iterator[tuple[str, str] | None]:
-        """What is told from now on; None when there was nothing for a while."""
-        with self.lock:
-            at = len(self.told)
+    def stream(self, at: int) -> Iterator[tuple[str, str] | None]:
+        """What is told from `at` on; None when there was nothing for a while."""
         while not self._stop.is_set():
             with self.changed:
                 self.changed.wait_for(lambda: len(self.told) > at or self._stop.is_set(), 5)
@@ -389,9 +387,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
+        # From before the page knows that it is connected, or what is told meanwhile would not reach it.
+        at = len(self.mock.told)
         try:
             self.wfile.write(f'event: hello\ndata: {{"at":"{rfc3339(time.time())}","resumed":false}}\n\n'.encode())
-            for told in self.mock.stream():
+            for told in self.mock.stream(at):
                 self.wfile.write(f"event: {told[0]}\ndata: {told[1]}\n\n".encode() if told else b": still here\n\n")
         except OSError:
             pass

@@ -147,6 +147,7 @@ def test_an_alert_arrives_without_a_reload(serve: Serve, view: Open) -> None:
     page.run("window.marker = 1")
     quiet = names(page)[-1]
     key = next(key for key in mock.fleet.models if key[0] == quiet)
+    page.wait("!document.getElementById('alert-count').hidden")
     before = int(page.run("document.getElementById('alert-count').textContent"))
     for monitor in ("accuracy", "latency", "drift"):
         mock.open_alert(key, monitor)
@@ -267,7 +268,7 @@ def test_the_theme_follows_the_system_until_chosen(serve: Serve, view: Open) -> 
     page.press("t")
     light = page.run(background)
     assert light != dark and page.run("document.getElementById('theme').ariaLabel") == "Theme: light"
-    page.run("location.reload()")
+    page.reload()
     page.wait(LOADED)
     assert page.run(background) == light
     page.press("t")
@@ -329,7 +330,7 @@ def test_a_token_is_asked_for_and_kept_in_the_tab(serve: Serve, view: Open) -> N
     page.press("Enter")
     page.wait(f"{LOADED} && document.getElementById('link').dataset.state === 'live'")
     assert page.run("Object.values(localStorage).includes('s3cret')") is False
-    page.run("location.reload()")
+    page.reload()
     page.wait(LOADED)
     assert not page.run("document.getElementById('ask-token').open")
 

@@ -6,5 +6,5 @@ extension Dashboard {
     headMarkup, frameStyle, viewsStyle, bodyMarkup, apiScript, domScript, formatScript, chartsScript, storeScript, partsScript, trendsScript, whyScript, modelScript, accountScript, decisionScript, heatScript, fleetScript, listsScript, mainScript, footMarkup,
   ]
   static let policy =
-    "default-src 'none'; script-src 'sha256-auXTslUWaPKxn79MMS74ulTuC9T8sOnM5LpYszdxkFU='; style-src 'sha256-uaQ54TMRmLtN9MJz06HfV4Ih209v2VfATrTQ5X0pm0U='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-j42YH7n1QUqHhIAALCFq1ushDVhpMtlQP9utqnLUjRQ='; style-src 'sha256-uaQ54TMRmLtN9MJz06HfV4Ih209v2VfATrTQ5X0pm0U='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

@@ -56,15 +56,23 @@ export function byUrgency(a, b) {
 }
 
 let loading = null;
+/** Deltas that came while models were asked for: the answer may be older than they are. */
+let meanwhile = [];
 
 /** All models anew; one at a time, however often it is asked for. */
 export function load() {
   loading ??= (async () => {
     try {
+      meanwhile = [];
       const page = await allModels();
       store.models.clear();
       page.models.forEach(take);
       entered(page);
+      for (const delta of meanwhile) {
+        if (instant(delta.at) < instant(page.at)) continue;
+        delta.models.forEach(take);
+        entered(delta);
+      }
       store.isLoaded = true;
       tell({ models: null });
     } finally {
@@ -89,6 +97,7 @@ function setClock(at) {
 }
 
 function takeDelta(delta) {
+  if (loading) meanwhile.push(delta);
   const keys = new Set(delta.models.map(take));
   entered(delta);
   tell({ models: keys });
