@@ -172,6 +172,7 @@ def test_stale_is_grey_and_not_green(serve: Serve, view: Open) -> None:
     for part in (".state .icon", ".name a", ".heat b", ".accuracy"):
         assert saturation(colour("stale", part)) < 16, part
     assert saturation(colour("healthy", ".state .icon")) > 60
+    assert min(colour("stale", ".name a")) > min(colour("healthy", ".name a")) + 40
     pixels = """(row) => {
       const canvas = document.querySelector(`.rows .row:not([hidden]).${row}-row canvas`);
       const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -374,4 +375,4 @@ def test_a_thousand_models_are_a_few_rows(serve: Serve, view: Open) -> None:
         f"largest {took[-1]:.1f} ms; over {len(took)} updates {change}; longest task {page.run('window.longest ?? 0'):.0f} ms"
     )
     # One layout for what an update wrote, one for what the clock wrote; a page that reads as it writes has dozens.
-    assert change["LayoutCount"] <= 4 * len(took) + 10
+    assert max(change["LayoutCount"], change["RecalcStyleCount"]) <= 4 * len(took) + 10

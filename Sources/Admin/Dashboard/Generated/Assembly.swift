@@ -6,5 +6,5 @@ extension Dashboard {
     headMarkup, frameStyle, viewsStyle, bodyMarkup, apiScript, domScript, formatScript, chartsScript, storeScript, partsScript, trendsScript, whyScript, modelScript, accountScript, decisionScript, heatScript, fleetScript, listsScript, mainScript, footMarkup,
   ]
   static let policy =
-    "default-src 'none'; script-src 'sha256-j42YH7n1QUqHhIAALCFq1ushDVhpMtlQP9utqnLUjRQ='; style-src 'sha256-uaQ54TMRmLtN9MJz06HfV4Ih209v2VfATrTQ5X0pm0U='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-MLl3okDcIVPq2+o3deAicd1DPpA4zlSG2Ghmo0aYhtk='; style-src 'sha256-ZhZzcHbAPGVp9tY3DwtVx341WVv7T0NL6Cw9MvxdLFg='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

@@ -190,7 +190,7 @@ function evidence(issued, alerts) {
     ids.map((id) => {
       const alert = known.get(id);
       if (!alert) return [h('code', {}, id), '–', '–', '–', '–', 'no longer kept'];
-      return [alertName(alert), chip(alert.severity, alert.severity, alert.severity), number(alert.value), number(alert.threshold),
+      return [alertName(alert), chip(alert.severity, alert.severity, alert.severity), score(alert.value), score(alert.threshold),
         ago(alert.opened_at), alert.state];
     }));
 }

@@ -32,7 +32,7 @@ extension Dashboard {
   --medium-wash: light-dark(#fbf3e0, #2f2817);
   --low-wash: light-dark(#eaf1fa, #1a2736);
   --stale-wash: light-dark(#eeeeec, #24272b);
-  --heat-low: light-dark(#c8dbe8, #2b4254);
+  --heat-low: light-dark(#bcd3e3, #3a5970);
   --heat-near: light-dark(#f0cf83, #7d6228);
   --heat-over: light-dark(#db8227, #c8772a);
   --heat-far: light-dark(#b8450f, #f28a52);
@@ -189,7 +189,7 @@ th.number { text-align: right; }
 .facts dt { color: var(--quiet); }
 .facts dd { min-width: 0; overflow-wrap: anywhere; }
 
-.empty { max-width: 860px; margin: 48px auto; padding: 0 24px; }
+.empty { max-width: 940px; margin: 48px auto; padding: 0 24px; }
 .empty h2 { margin-bottom: 8px; font-size: 16px; line-height: 24px; }
 .empty p + p, .empty pre { margin-top: 12px; }
 pre {

@@ -60,7 +60,8 @@ function byUrgency(a, b) {
 }
 
 let loading = null;
-/** Deltas that came while models were asked for: the answer may be older than they are. */
+/** Deltas that came while models were asked for, since the answer may be older than they are: one a second, for as
+    long as ten pages of models may take, so about a hundred. */
 let meanwhile = [];
 
 /** All models anew; one at a time, however often it is asked for. */

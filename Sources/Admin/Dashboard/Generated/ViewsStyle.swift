@@ -122,7 +122,7 @@ body.fixed main { overflow: hidden; }
 .list li:last-child { border-bottom: 0; }
 .list a { text-decoration: none; overflow-wrap: anywhere; } .list a:hover { text-decoration: underline; }
 .row-end { display: flex; gap: 8px; align-items: center; color: var(--quiet); font-size: 12px; }
-td a { text-decoration: none; } td a:hover { text-decoration: underline; }
+td a, tbody th a { text-decoration: none; } td a:hover, tbody th a:hover { text-decoration: underline; }
 
 /* Charts */
 .segments { display: flex; gap: 2px; padding: 2px; border-radius: 6px; background: var(--raised); }
@@ -224,6 +224,7 @@ sup { font-size: 9px; line-height: 0; }
   .steps li { padding: 0 0 12px 32px; }
   .steps li::before { left: 9px; top: 10px; bottom: -10px; right: auto; width: 2px; height: auto; }
   .shape .small { display: none; }
+  .evidence { white-space: nowrap; } .evidence > span { display: inline; }
 }
 
 """##

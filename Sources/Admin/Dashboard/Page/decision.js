@@ -3,7 +3,7 @@
 
 import { get, paths } from './api.js';
 import { h, icon, renew, replace } from './dom.js';
-import { absolute, duration, instant, number, percent, words } from './format.js';
+import { absolute, duration, instant, number, percent, score, words } from './format.js';
 import {
   ago, alertName, card, chip, decisionKind, facts, modelLink, modelRoute, skeleton, table, trouble,
 } from './parts.js';
@@ -191,7 +191,7 @@ function evidence(issued, alerts) {
     ids.map((id) => {
       const alert = known.get(id);
       if (!alert) return [h('code', {}, id), '–', '–', '–', '–', 'no longer kept'];
-      return [alertName(alert), chip(alert.severity, alert.severity, alert.severity), number(alert.value), number(alert.threshold),
+      return [alertName(alert), chip(alert.severity, alert.severity, alert.severity), score(alert.value), score(alert.threshold),
         ago(alert.opened_at), alert.state];
     }));
 }

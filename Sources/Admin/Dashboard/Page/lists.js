@@ -2,7 +2,7 @@
 
 import { get, paths } from './api.js';
 import { h, renew } from './dom.js';
-import { number, words } from './format.js';
+import { score, words } from './format.js';
 import {
   ago, alertName, card, chip, decisionKind, decisionRoute, modelLink, modelRoute, skeleton, table, trouble,
 } from './parts.js';
@@ -73,7 +73,7 @@ function alertTable(caption, alerts, isOver) {
     alerts.map((alert) => [
       chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
       alert.model === '-' ? h('bdi', { class: 'mono' }, alert.source ?? '–') : modelLink(alert.model, alert.version, alert.episode_id),
-      alertName(alert), number(alert.value), number(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
+      alertName(alert), score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
     ]));
 }
 

@@ -4,7 +4,7 @@
 import { get, paths } from './api.js';
 import { distribution } from './charts.js';
 import { h, icon, renew, replace } from './dom.js';
-import { count, duration, fixed, instant, milliseconds, number, percent, words } from './format.js';
+import { count, duration, fixed, instant, milliseconds, number, percent, score, words } from './format.js';
 import {
   ago, alertName, card, chip, decisionKind, decisionRoute, facts, skeleton, stateChip, table, trouble,
 } from './parts.js';
@@ -191,7 +191,7 @@ function noteOf(history, points) {
 function openAlerts(alerts) {
   return table('Open alerts', [['Alert'], ['Severity'], ['Value', true], ['Limit', true], ['Opened'], ['Evidence']],
     alerts.map((alert) => [
-      alertName(alert), chip(alert.severity, alert.severity, alert.severity), number(alert.value), number(alert.threshold),
+      alertName(alert), chip(alert.severity, alert.severity, alert.severity), score(alert.value), score(alert.threshold),
       ago(alert.opened_at),
       alert.evidence ? evidenceWords(alert.evidence)
         : alert.top_k.length > 0 ? h('span', { class: 'quiet' }, alert.top_k.map((f) => `${f.name} ${number(f.drift_score)}`).join(', ')) : '–',
@@ -217,7 +217,7 @@ function features(model) {
     table('Inputs, the largest scores first', columns, found.top.map((feature) => [
       h('bdi', {}, feature.name),
       feature.drifted ? chip('medium', 'medium', 'drifts') : h('span', { class: 'quiet' }, 'steady'),
-      number(feature.score),
+      score(feature.score),
       ...(isStandard ? [feature.log10_e === null ? '–' : h('span', {}, '10', h('sup', {}, number(feature.log10_e, 2)))] : []),
       number(feature.baseline_mean), number(feature.new_mean),
       ...(hasShapes ? [shape(feature)] : []),
