@@ -25,8 +25,12 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -42,10 +46,20 @@ let package = Package(
     room("Decisions", ["Events"]),
     room("Engine", ["Events", "Monitoring", "Decisions"]),
     room("Journal", ["Events", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(
+      name: "Admin",
+      dependencies: [
+        "Events", "Wire", .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+      ], exclude: ["Dashboard"], swiftSettings: strict),
     room(
       "Daemon",
       [
-        "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
+        "Admin", "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal",
+        "Yams",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
@@ -67,6 +81,13 @@ let package = Package(
       "Daemon",
       [
         "Daemon", "ZeroMQ", "Events", "Engine", "Monitoring", "Wire", "Journal",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
+      "Admin",
+      [
+        "Admin", "Events", "Wire", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests("Simulation", ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal"]),

@@ -16,7 +16,7 @@ package struct MonitoringEngine: Sendable {
   package static let furthestAhead = Duration.seconds(24 * 3600)
   private static let furthestAheadNanoseconds = furthestAhead.clampedNanoseconds
 
-  private let settings: EngineSettings
+  let settings: EngineSettings
   var models: [ModelState] = []
   /// Columns that e-BH counts with, of all models.
   var fleet = ModelState.FleetColumns()
@@ -51,6 +51,10 @@ package struct MonitoringEngine: Sendable {
   var hasChanged = false
   /// Of the next new source.
   var nextSerial: Int64 = 1
+
+  // What is told to whoever looks; see `EngineReports.swift`.
+  var isReporting = false
+  var unreported: [Int] = []
 
   /// Whether assessments are handed out. Nothing depends on them, so a caller whom nobody asks for them
   /// turns them off and saves the work.
@@ -246,6 +250,7 @@ package struct MonitoringEngine: Sendable {
 
   @inline(__always)
   mutating func noteChange(ofModel index: Int) {
+    if isReporting { noteUnreported(index) }
     guard tracksChanges, !models[index].isChanged else { return }
     models[index].isChanged = true
     changedModels.append(index)
@@ -330,10 +335,8 @@ package struct MonitoringEngine: Sendable {
     let outcome = models[index].take(
       event, at: time, of: route.source, ledgers, circumstances, into: &effects)
     if let before { fleet.replace(before, by: models[index].columns) }
-    if tracksChanges {
-      noteChange(ofModel: index)
-      noteHistory(ofModel: index)
-    }
+    noteChange(ofModel: index)
+    noteHistory(ofModel: index)
     noteLife(ofModel: index)
     deadlines.update(index, to: outcome.deadline)
     if outcome.isLate {

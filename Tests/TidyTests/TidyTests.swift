@@ -122,8 +122,13 @@ import Testing
     "Decisions": ["Events"],
     "Engine": ["Events", "Monitoring", "Decisions"],
     "Journal": ["Events", "GRDB", "Foundation"],
+    "Admin": [
+      "Events", "Wire", "HummingbirdCore", "NIOCore", "NIOPosix", "NIOHTTPTypes", "HTTPTypes", "Logging",
+      "Foundation", "Synchronization",
+    ],
     "Daemon": [
-      "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Yams",
+      "Admin", "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal",
+      "Yams",
       "Logging",
       "Foundation", "Synchronization",
     ],

@@ -54,9 +54,11 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits",
+      "unknown_models", "limits", "http",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
+    configuration.file = file
+    if let http = members["http"] { readHTTP(http, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
     readJournal(members, into: &configuration)
     if let sockets = members["sockets"] {

@@ -38,6 +38,8 @@ struct ServeLoop: ~Copyable {
     var journal: JournalThread?
     /// Nil without a control socket.
     var exchange: ControlExchange?
+    /// Nil without HTTP.
+    var desk: ReportDesk?
     var stop: StopSignal
     var clock: ServeClock
     var log: Logger
@@ -48,6 +50,7 @@ struct ServeLoop: ~Copyable {
   private var poller: Poller
   private let finishedSlot: Poller.Slot?
   private let askedSlot: Poller.Slot?
+  private let deskSlot: Poller.Slot?
   private let journal: JournalThread?
   private let exchange: ControlExchange?
   private let stop: StopSignal
@@ -56,6 +59,8 @@ struct ServeLoop: ~Copyable {
   private var decoder: MessageDecoder
   private var delivery: Delivery
   private var account: Account
+  private var traffic = Traffic()
+  private var desk: ReportDesk?
   /// Of the last transaction.
   private var lastSubmission = Timestamp.min
   private var encodingCost = Duration.zero
@@ -91,6 +96,8 @@ struct ServeLoop: ~Copyable {
     _ = poller.add(parts.stop.wakeup)
     if let journal = parts.journal { finishedSlot = poller.add(journal.finished) } else { finishedSlot = nil }
     if let exchange = parts.exchange { askedSlot = poller.add(exchange.asked) } else { askedSlot = nil }
+    if let desk = parts.desk { deskSlot = poller.add(desk.asked) } else { deskSlot = nil }
+    desk = parts.desk
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
     decoder = MessageDecoder(limits: configuration.wire)
     account = Account(log: parts.log)
@@ -138,10 +145,20 @@ struct ServeLoop: ~Copyable {
       submit(at: now)
       try output.sendHeads(at: now)
       if output.owesSources(at: now) { try sendStatus(at: now) }
+      attendDesk(at: now)
     }
+    desk?.board.setPhase(.draining)
     try finish()
     account.enter(recorder?.close())
     return account.metadata
+  }
+
+  /// Tells what was asked for over HTTP.
+  private mutating func attendDesk(at now: Timestamp) {
+    let (account, traffic, journal) = (account, traffic, journal)
+    desk?.attend(&delivery, isRung: deskSlot.map { poller.isReadable($0) } ?? false, at: now) {
+      .init(account: account.report(traffic), journalBytes: journal?.bytes)
+    }
   }
 
   private mutating func sendStatus(at now: Timestamp) throws(ZeroMQError) {
@@ -153,6 +170,7 @@ struct ServeLoop: ~Copyable {
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
     var due = min(delivery.nextDue ?? .max, output.nextDue ?? .max, recorder.nextFlush ?? .max)
+    if desk?.isBusy ?? false { return 0 }
     guard due != .max else { return nil }
     if due < commitAllowed { due = min(commitAllowed, output.nextDue ?? .max) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
@@ -171,6 +189,7 @@ struct ServeLoop: ~Copyable {
       recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
       do throws(Remark) {
         let event = try decode(receipt, way)
+        traffic.note(event, at: now)
         if event.body.isSign { account.countHead() } else { account.countReceived() }
         if way == .reliable {
           delivery.take(event, fromPeer: ports.peer, at: now)
@@ -179,6 +198,7 @@ struct ServeLoop: ~Copyable {
         }
       } catch {
         account.countReceived()
+        traffic.noteUnreadable()
         if way == .reliable, let event = MessageDecoder.refusal(of: ports.frames(of: way), error) {
           delivery.take(event, fromPeer: ports.peer, at: now)
         } else {
@@ -223,6 +243,7 @@ struct ServeLoop: ~Copyable {
         try output.send(message)
         exchange?.setPublished(message.number)
         account.countPublished(kind)
+        desk?.note(message, kind, epoch: delivery.epoch, at: now)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
       }

@@ -1,3 +1,4 @@
+import Admin
 import Engine
 import Events
 import Journal
@@ -23,6 +24,7 @@ struct Serving: Sendable {
   ) throws(ServeFailure) -> Logger.Metadata {
     var kept = try openJournal()
     let clock = clock(&kept)
+    let desk = try desk(clock)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
@@ -32,9 +34,20 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
+        desk: desk,
         stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
+  }
+
+  private func desk(_ clock: ServeClock) throws(ServeFailure) -> ReportDesk? {
+    guard configuration.http != nil else { return nil }
+    return try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      let asked = try Wakeup()
+      let board = Board(now: { clock.now }, wake: { asked.signal() })
+      board.setConfiguration(ConfigurationReport(file: configuration.file))
+      return ReportDesk(board, asked: asked)
+    }
   }
 
   private struct Kept {
@@ -108,6 +121,12 @@ struct Serving: Sendable {
     }
     defer { control?.stop() }
     bound.control = control?.endpoints ?? []
+    let admin = try parts.desk.flatMap { (desk) throws(ServeFailure) in
+      try AdminComposition(configuration: configuration, board: desk.board, log: log).start()
+    }
+    defer { admin?.stop() }
+    bound.http = admin.map { "\($0.host):\($0.port)" }
+    parts.desk?.board.setPhase(.serving)
     onReady(bound)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
   }
@@ -125,6 +144,7 @@ struct Serving: Sendable {
 enum ServeFailure: Error, CustomStringConvertible {
   case socket(ZeroMQError)
   case journal(JournalError)
+  case admin(AdminFailure)
 
   static func ofSockets<Made: ~Copyable>(
     _ body: () throws(ZeroMQError) -> Made
@@ -137,6 +157,8 @@ enum ServeFailure: Error, CustomStringConvertible {
     case .socket(let error): Server.status(of: error)
     case .journal(.locked): .unavailable
     case .journal: .system
+    case .admin(.bind): .unavailable
+    case .admin(.token): .configuration
     }
   }
 
@@ -144,6 +166,7 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): error.description
     case .journal(let error): error.description
+    case .admin(let error): error.description
     }
   }
 }
