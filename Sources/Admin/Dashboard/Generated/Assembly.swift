@@ -3,8 +3,8 @@
 
 extension Dashboard {
   static let parts = [
-    headMarkup, frameStyle, viewsStyle, bodyMarkup, apiScript, domScript, formatScript, chartsScript, storeScript, partsScript, trendsScript, whyScript, modelScript, accountScript, decisionScript, heatScript, fleetScript, listsScript, mainScript, footMarkup,
+    headMarkup, frameStyle, viewsStyle, bodyMarkup, apiScript, domScript, formatScript, chartsScript, heatScript, storeScript, partsScript, trendsScript, whyScript, modelScript, accountScript, decisionScript, fleetScript, listsScript, mainScript, footMarkup,
   ]
   static let policy =
-    "default-src 'none'; script-src 'sha256-MLl3okDcIVPq2+o3deAicd1DPpA4zlSG2Ghmo0aYhtk='; style-src 'sha256-ZhZzcHbAPGVp9tY3DwtVx341WVv7T0NL6Cw9MvxdLFg='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-jGBg8uFOeszOMylvQW1slMfve9YFBMTFvj2a+6Ojblo='; style-src 'sha256-BMn4sQWKDLvy4kDVKWRCcsDxY2qtPUjdDl3jWmuLLhU='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

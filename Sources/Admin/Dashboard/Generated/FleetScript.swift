@@ -26,7 +26,7 @@ function measures() {
 }
 
 const COLUMNS = [
-  ['state', 'State'], ['name', 'Model'], ['alerts', 'Open alerts'], ['heat', 'Drift, last 24 batches'],
+  ['state', 'State'], ['name', 'Model'], ['alerts', 'Open alerts'], ['heat', 'Drift'],
   ['accuracy', 'Accuracy'], ['latency', 'Latency, ms'], ['decision', 'Retrain'], ['heard', 'Last event'],
 ];
 
@@ -37,6 +37,7 @@ function fleetView(root) {
   let window_ = 800;
   let pointed = -Infinity;
   let isDue = false;
+  let cells = 0;
   const slots = [];
 
   const filters = new Map([[null, filterButton(null)], ...STATES.map((state) => [state, filterButton(state)])]);
@@ -50,6 +51,7 @@ function fleetView(root) {
   const rows = h('div', { class: 'rows', role: 'rowgroup' });
   const head = h('div', { role: 'rowgroup', class: 'heads' }, h('div', { role: 'row', class: 'row head', 'aria-rowindex': 1 },
     COLUMNS.map(([name, title]) => h('span', { role: 'columnheader', class: name }, title))));
+  const heatTitle = head.querySelector('.heat');
   const grid = h('div', {
     class: 'grid', role: 'grid', tabindex: 0, 'aria-label': 'Models by urgency', 'aria-readonly': 'true', onscroll: scroll,
     onpointermove: () => { pointed = performance.now(); }, onpointerleave: () => { pointed = -Infinity; },
@@ -150,6 +152,11 @@ function fleetView(root) {
   // MARK: Rows
 
   function draw() {
+    if (cells !== cellsFor(store.longest)) {
+      cells = cellsFor(store.longest);
+      setText(heatTitle, `Drift, last ${cells} batches`);
+      for (const slot of slots) slot.model = null;
+    }
     const first = Math.max(0, Math.floor(scrolled / size.row) - SPARE);
     const last = Math.min(order.length, Math.ceil((scrolled + window_) / size.row) + SPARE);
     // A row keeps its slot while it is in sight: the slots are a ring over the places.
@@ -176,7 +183,7 @@ function fleetView(root) {
     setText(slot.heard, relative(model.heard, now()));
     if (slot.model === model) return;
     slot.model = model;
-    fillSlot(slot, model, size.heat);
+    fillSlot(slot, model, { ...size.heat, cells });
   }
 
   function scroll() {
@@ -296,8 +303,8 @@ function fillSlot(slot, model, heat) {
   setAttribute(slot.decision, 'class', model.decision?.open ? `${decisionKind[model.decision.state]} strong` : 'quiet');
   setAttribute(slot.heard, 'title', absolute(model.heard));
   const threshold = model.drift?.threshold ?? 1;
-  setAttribute(slot.canvas, 'aria-label', heatWords(model.recent_drift, threshold));
-  drawHeat(slot.canvas, model.recent_drift, threshold, { ...heat, isGrey: isQuiet });
+  setAttribute(slot.canvas, 'aria-label', heatWords(model.batches));
+  drawHeat(slot.canvas, model.batches, threshold, { ...heat, isGrey: isQuiet });
 }
 
 function fillChips(slot, alerts) {

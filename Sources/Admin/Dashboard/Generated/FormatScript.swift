@@ -45,7 +45,7 @@ function milliseconds(value) {
 }
 
 function percent(share, places = 0) {
-  return share === null || share === undefined ? DASH : `${fixed(share * 100, places)}\u202f%`;
+  return share === null || share === undefined ? DASH : `${String(Number((share * 100).toFixed(places)))}\u202f%`;
 }
 
 function bytes(value) {
@@ -111,6 +111,12 @@ function tick(time, span) {
 function words(code) {
   return code === null || code === undefined ? DASH : String(code).replaceAll('_', ' ');
 }
+
+/** A power of ten in words: evidence that is none is not told as a number near one. */
+const isEvidence = (log10) => log10 !== null && log10 >= 0.5;
+
+/** Long decimals in the name of a bin, in four digits. */
+const binName = (name) => name.replace(/-?\d+\.\d{3,}/g, (digits) => number(Number(digits), 4));
 
 /** The middle of a long identifier is the part that nobody reads. */
 function brief(id, keep = 10) {

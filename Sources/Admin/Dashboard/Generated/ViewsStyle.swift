@@ -144,7 +144,9 @@ td a, tbody th a { text-decoration: none; } td a:hover, tbody th a:hover { text-
 .chart .value.wrong { stroke: var(--high-fill); stroke-width: 2.4; }
 .chart .point { fill: var(--accent); }
 .chart .limit { stroke: var(--high); stroke-width: 1; stroke-dasharray: 4 3; }
+.chart .limit.expected { stroke: var(--quiet); stroke-dasharray: 2 3; }
 .chart .limit-name { fill: var(--high); paint-order: stroke; stroke: var(--surface); stroke-width: 3px; }
+.chart .limit-name.expected { fill: var(--quiet); }
 .episode.high { fill: var(--high-fill); } .episode.medium { fill: var(--medium-fill); } .episode.low { fill: var(--low); }
 .cursor { position: absolute; inset: 0 auto 0 0; width: 1px; background: var(--quiet); pointer-events: none; }
 .readout { min-height: 20px; margin-top: 8px; color: var(--quiet); font-size: 12px; line-height: 20px; }

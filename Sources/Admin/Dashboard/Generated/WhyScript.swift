@@ -41,7 +41,7 @@ function retrainNow(retrain) {
       : retrain.would_retrain ? null : h('p', { class: 'quiet' }, 'No rule fires; nothing else is in the way.'),
     facts([
       ['Last retrain', ago(retrain.last_retrain)],
-      ['Minimum time between', duration(retrain.minimum_time_s)],
+      ['Minimum time', duration(retrain.minimum_time_s)],
       retrain.coverage === null ? ['Coverage', h('span', { class: 'quiet' }, 'unknown: a source does not number')]
         : ['Coverage', `${percent(retrain.coverage, 2)} of what was sent`],
       retrain.mode === 'observe' ? ['Mode', 'observe: decisions are explained and asked of nobody'] : null,
@@ -73,6 +73,9 @@ function blockLine(block) {
 
 // MARK: Monitors and their evidence
 
+/** By preset `standard`, all but drift are held against what is expected. */
+const limitWord = (monitor) => (monitor.reference !== null && monitor.monitor !== 'drift' ? 'expected' : RELATION[monitor.direction] ?? '');
+
 const RELATION = { below: 'not below', above: 'not above', outside: 'within' };
 
 function monitorTable(monitors, formatOf) {
@@ -82,7 +85,7 @@ function monitorTable(monitors, formatOf) {
       monitorState(monitor),
       monitor.value === null ? '–' : formatOf(monitor)(monitor.value),
       monitor.threshold === null ? '–' : h('span', {},
-        h('span', { class: 'quiet' }, `${RELATION[monitor.direction] ?? ''} `), formatOf(monitor)(monitor.threshold)),
+        h('span', { class: 'quiet' }, `${limitWord(monitor)} `), formatOf(monitor)(monitor.threshold)),
       h('span', { class: 'near' }, gauge(monitor.score, monitor.state === 'violated'),
         h('span', { class: 'small quiet' }, monitor.score === null ? '' : `${number(monitor.score, 2)}×`)),
       evidenceWords(monitor.evidence),
@@ -100,7 +103,7 @@ function monitorState(monitor) {
 function evidenceWords(evidence) {
   if (!evidence) return h('span', { class: 'quiet' }, '–');
   return h('span', { class: 'evidence' },
-    h('span', {}, '10', h('sup', {}, number(evidence.log10_e, 2)), ' to 1', h('span', { class: 'quiet' }, ', 10',
+    h('span', {}, isEvidence(evidence.log10_e) ? ['10', h('sup', {}, number(evidence.log10_e, 2)), ' to 1'] : 'none', h('span', { class: 'quiet' }, ', 10',
       h('sup', {}, number(evidence.log10_e_threshold, 2)), ' needed · effect ', number(evidence.effect), ', ',
       number(evidence.minimum_effect), ' matters')),
     h('span', { class: 'quiet' }, `${count(evidence.cases)} cases`,

@@ -64,7 +64,8 @@ function runs(points, step) {
  * A line with its spread.
  *
  * - points: `{at, value, low, high}`, times in ms, oldest first.
- * - limit: `{value, direction, label}` or null; what is wrong of it is drawn in the colour of alerts.
+ * - limit: `{value, direction, label}` or null; what is beyond it is drawn in the colour of alerts, or, when it
+ *   `isMarked`, the points that are `isWrong`; nothing when it only says what `isExpected`.
  * - format: the words of a value on the axis.
  */
 export function lineChart({ points, limit, period, step, width, height, format, floor, label, hasAxis }) {
@@ -90,22 +91,32 @@ export function lineChart({ points, limit, period, step, width, height, format, 
   if (limit) {
     const isBelow = limit.direction === 'below';
     const edge = y(limit.value);
+    if (limit.isMarked) svg.append(s('path', { class: 'value wrong', d: parts.map((run) => path(wrongOf(run), x, y)).join('') }));
+    else if (!limit.isExpected) {
+      svg.append(
+        s('clipPath', { id }, s('rect', {
+          x: 0, width, y: isBelow ? edge : 0, height: Math.max(0, isBelow ? height - edge : edge),
+        })),
+        s('path', { class: 'value wrong', d: line, 'clip-path': `url(#${id})` }));
+    }
+    const kind = limit.isExpected ? ' expected' : '';
     svg.append(
-      s('clipPath', { id }, s('rect', {
-        x: 0, width, y: isBelow ? edge : 0, height: Math.max(0, isBelow ? height - edge : edge),
-      })),
-      s('path', { class: 'value wrong', d: line, 'clip-path': `url(#${id})` }),
-      s('line', { class: 'limit', x1: LEFT, x2: width - RIGHT, y1: edge, y2: edge }),
+      s('line', { class: `limit${kind}`, x1: LEFT, x2: width - RIGHT, y1: edge, y2: edge }),
       s('text', {
-        class: 'axis limit-name', x: LEFT + 2,
+        class: `axis limit-name${kind}`, x: LEFT + 2,
         y: isBelow ? Math.min(edge + 13, bottom - 3) : Math.max(edge - 5, 9),
       }, limit.label));
   }
   return svg;
 }
 
+/** The points that are wrong, each with a note whether it goes on from the one before. */
+function wrongOf(run) {
+  return run.flatMap((point, index) => (point.isWrong ? [{ ...point, isStart: !run[index - 1]?.isWrong }] : []));
+}
+
 function path(run, x, y) {
-  return run.map((p, index) => `${index ? 'L' : 'M'}${x(p.at).toFixed(1)} ${y(p.value).toFixed(1)}`).join('');
+  return run.map((p, index) => `${index && !p.isStart ? 'L' : 'M'}${x(p.at).toFixed(1)} ${y(p.value).toFixed(1)}`).join('');
 }
 
 function area(run, x, y) {
@@ -185,7 +196,7 @@ export function pointsOf(history, figure) {
     if (value === null || value === undefined) continue;
     const at = instant(point.at);
     if (figure === 'drift') {
-      if (value.score !== null) points.push({ at, value: value.score, low: value.score, high: value.score });
+      if (value.score !== null) points.push({ at, value: value.score, low: value.score, high: value.score, isWrong: value.drifted > 0 });
     } else points.push({ at, value: value.mean, low: value.min, high: value.max });
   }
   return points;

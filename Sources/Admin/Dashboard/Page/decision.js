@@ -174,11 +174,11 @@ function rests(decision, issued) {
   return [
     facts([
       ['Coverage', decision.coverage === null ? 'unknown: a source does not number, or none sent any' : `${percent(decision.coverage, 2)} of what was sent`],
-      window_ ? ['Data from', absolute(instant(window_.from))] : null,
-      window_ ? ['to', absolute(instant(window_.to))] : null,
-      window_ ? ['that is', duration((instant(window_.to) - instant(window_.from)) / 1000)] : null,
+      window_ ? ['Data from', h('span', { class: 'stamp' }, absolute(instant(window_.from)))] : null,
+      window_ ? ['Data to', h('span', { class: 'stamp' }, absolute(instant(window_.to)))] : null,
+      window_ ? ['Length', duration((instant(window_.to) - instant(window_.from)) / 1000)] : null,
       issued ? ['Caused by', h('code', {}, issued.causationid ?? '–')] : null,
-      issued ? ['Expires unclaimed after', duration(issued.data.expires_after_s)] : null,
+      issued ? ['Expires after', `${duration(issued.data.expires_after_s)} unclaimed`] : null,
     ]),
   ];
 }

@@ -39,7 +39,7 @@ export function milliseconds(value) {
 }
 
 export function percent(share, places = 0) {
-  return share === null || share === undefined ? DASH : `${fixed(share * 100, places)}\u202f%`;
+  return share === null || share === undefined ? DASH : `${String(Number((share * 100).toFixed(places)))}\u202f%`;
 }
 
 export function bytes(value) {
@@ -105,6 +105,12 @@ export function tick(time, span) {
 export function words(code) {
   return code === null || code === undefined ? DASH : String(code).replaceAll('_', ' ');
 }
+
+/** A power of ten in words: evidence that is none is not told as a number near one. */
+export const isEvidence = (log10) => log10 !== null && log10 >= 0.5;
+
+/** Long decimals in the name of a bin, in four digits. */
+export const binName = (name) => name.replace(/-?\d+\.\d{3,}/g, (digits) => number(Number(digits), 4));
 
 /** The middle of a long identifier is the part that nobody reads. */
 export function brief(id, keep = 10) {

@@ -1,8 +1,43 @@
 // Drift × time in one strip: a cell a batch, the newest on the right. Colour and height both tell the score against its
-// threshold, and what is over has a cap on top, so that it reads without colour. Canvas, because a fleet on the screen
-// has a thousand cells and each update would otherwise touch as many elements.
+// threshold, and what is far over has a cap on top, so that it reads without colour. Canvas, because a fleet on the
+// screen has a thousand cells and each update would otherwise touch as many elements.
 
-export const CELLS = 24;
+/** The most batches of a model that are kept here. */
+const MOST_BATCHES = 24;
+
+/** Cells of a strip: few while few batches are known of any model. */
+export const cellsFor = (longest) => (longest <= MOST_BATCHES / 2 ? MOST_BATCHES / 2 : MOST_BATCHES);
+
+/**
+ * The batches of a model, `{score, isDrift}`, oldest first. The daemon keeps some; the page keeps those it has seen.
+ *
+ * By preset `reference` a score over the threshold is drift. By `standard` it must also be certain, which is told of
+ * the last batch alone: of earlier ones, those that lead up to it without a break count as it does.
+ */
+export function batchesOf(summary, known) {
+  const scores = summary.recent_drift;
+  const threshold = summary.drift?.threshold ?? Infinity;
+  if (summary.preset === 'reference') return joined(known, scores.map((score) => ({ score, isDrift: score > threshold })));
+  let isDrift = summary.drift?.drifted > 0;
+  const marked = scores.toReversed().map((score) => {
+    isDrift &&= score >= threshold;
+    return { score, isDrift };
+  });
+  return joined(known, marked.toReversed());
+}
+
+/** What was known, and after it what is new: the old end is looked for in the new list. */
+function joined(known, fresh) {
+  const old = known?.batches ?? [];
+  for (let added = 0; added < fresh.length; added += 1) {
+    const shared = fresh.length - added;
+    const tail = old.slice(-shared);
+    if (tail.length === shared && tail.every(({ score }, index) => score === fresh[index].score)) {
+      return [...old, ...fresh.slice(shared)].slice(-MOST_BATCHES);
+    }
+  }
+  return fresh.slice(-MOST_BATCHES);
+}
 
 let palette = null;
 
@@ -28,21 +63,19 @@ function colours() {
   return palette;
 }
 
-/** Score over threshold in five steps: none, below a half, below the limit, over it, over twice the limit. */
-function heatStep(score, threshold) {
-  if (score === null || score === undefined) return 'none';
-  const ratio = threshold > 0 ? score / threshold : score > 0 ? 2 : 0;
-  if (ratio < 0.5) return 'low';
-  if (ratio < 1) return 'near';
+/** A batch in five steps: none, below a half, near or without certainty over the limit, drift, twice the limit. */
+function heatStep(batch, ratio) {
+  if (batch === undefined || batch.score === null) return 'none';
+  if (!batch.isDrift) return ratio < 0.5 ? 'low' : 'near';
   return ratio < 2 ? 'over' : 'far';
 }
 
 /**
- * Draws `scores`, oldest first, right-aligned in `cells` cells.
+ * Draws batches, oldest first, right-aligned in `cells` cells.
  *
  * Sizes are given by the caller, in CSS pixels: reading them here would force a layout for every row.
  */
-export function drawHeat(canvas, scores, threshold, { width, height, isGrey, cells = CELLS }) {
+export function drawHeat(canvas, batches, threshold, { width, height, isGrey, cells }) {
   const scale = Math.min(window.devicePixelRatio || 1, 2);
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);
@@ -53,15 +86,13 @@ export function drawHeat(canvas, scores, threshold, { width, height, isGrey, cel
   at.clearRect(0, 0, width, height);
   const colour = colours();
   const stride = width / cells;
-  const shown = scores.slice(-cells);
+  const shown = batches.slice(-cells);
   for (let index = 0; index < cells; index += 1) {
-    const place = index - (cells - shown.length);
-    const score = place < 0 ? null : shown[place];
-    cell(at, colour, heatStep(score, threshold), ratioOf(score, threshold), index * stride, stride - 1.5, height, isGrey);
+    const batch = shown[index - (cells - shown.length)];
+    const ratio = threshold > 0 ? Math.max(0, batch?.score ?? 0) / threshold : 0;
+    cell(at, colour, heatStep(batch, ratio), ratio, index * stride, stride - 1.5, height, isGrey);
   }
 }
-
-const ratioOf = (score, threshold) => (threshold > 0 ? Math.max(0, score ?? 0) / threshold : 0);
 
 function cell(at, colour, kind, ratio, x, width, height, isGrey) {
   if (kind === 'none') {
@@ -70,8 +101,8 @@ function cell(at, colour, kind, ratio, x, width, height, isGrey) {
     return;
   }
   const isOver = kind === 'over' || kind === 'far';
-  // Below the limit at most 60 % of the height, so that crossing it is seen as a step.
-  const share = isOver ? Math.min(1, 0.72 + 0.14 * Math.min(ratio, 2)) : 0.14 + 0.46 * ratio;
+  // What is no drift takes at most 60 % of the height, so that drift is seen as a step.
+  const share = isOver ? Math.min(1, 0.72 + 0.14 * Math.min(ratio, 2)) : 0.14 + 0.46 * Math.min(ratio, 1);
   const tall = Math.max(2, Math.round(share * height));
   at.fillStyle = isGrey ? (isOver ? colour.greyOver : colour.grey) : colour[kind];
   at.fillRect(x, height - tall, width, tall);
@@ -82,9 +113,8 @@ function cell(at, colour, kind, ratio, x, width, height, isGrey) {
 }
 
 /** The strip in words. */
-export function heatWords(scores, threshold) {
-  const known = scores.filter((score) => score !== null);
+export function heatWords(batches) {
+  const known = batches.filter(({ score }) => score !== null);
   if (known.length === 0) return 'no batch judged yet';
-  const over = known.filter((score) => score >= threshold).length;
-  return `over the limit in ${over} of the last ${known.length} batches`;
+  return `drift in ${known.filter(({ isDrift }) => isDrift).length} of the last ${known.length} batches`;
 }

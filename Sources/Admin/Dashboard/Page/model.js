@@ -4,7 +4,7 @@
 import { get, paths } from './api.js';
 import { distribution } from './charts.js';
 import { h, icon, renew, replace } from './dom.js';
-import { count, duration, fixed, instant, milliseconds, number, percent, score, words } from './format.js';
+import { binName, count, duration, fixed, instant, isEvidence, milliseconds, number, percent, score, words } from './format.js';
 import {
   ago, alertName, card, chip, decisionKind, decisionRoute, facts, skeleton, stateChip, table, trouble,
 } from './parts.js';
@@ -58,7 +58,7 @@ export function modelView(root, model, version) {
     const of = (element, value, make) => renew(element, JSON.stringify(value), make);
     root.firstElementChild.classList.toggle('quiet-page', detail.state === 'stale');
     of(head, { ...detail, recent_drift: 0 }, () => modelHeading(detail));
-    of(parts.alerts.body, detail.alerts, () => openAlerts(detail.alerts));
+    of(parts.alerts.body, [detail.alerts, detail.monitors], () => openAlerts(detail));
     parts.alerts.section.hidden = detail.alerts.length === 0;
     of(parts.monitors.body, detail.monitors, () => (detail.monitors.length > 0
       ? monitorTable(detail.monitors, formatOf) : h('p', { class: 'nothing' }, 'Nothing was measured yet.')));
@@ -159,7 +159,8 @@ function modelHeading(model) {
 function formatOf(monitor) {
   if (monitor.monitor === 'accuracy') return (value) => fixed(value, 3);
   if (monitor.monitor !== 'latency') return (value) => number(value);
-  return monitor.evidence?.quantile ? (value) => `${percent(value, 1)} slower` : milliseconds;
+  const quantile = monitor.evidence?.quantile;
+  return quantile ? (value) => `${percent(value, 1)} over ${milliseconds(quantile.limit_ms)}` : milliseconds;
 }
 
 /** Limits that can be drawn: those in the unit of the chart. */
@@ -167,12 +168,14 @@ function limitsOf(model) {
   const limits = {};
   for (const monitor of model.monitors) {
     if (monitor.threshold === null || monitor.metric !== null) continue;
-    if (monitor.monitor === 'accuracy') limits.accuracy = { value: monitor.threshold, direction: monitor.direction };
+    // By preset `standard` this is what is expected, and half of all values are beyond it.
+    const isExpected = model.preset === 'standard';
+    if (monitor.monitor === 'accuracy') limits.accuracy = { value: monitor.threshold, direction: monitor.direction, isExpected };
     if (monitor.monitor === 'latency' && model.preset === 'reference') {
       limits.latency_ms = { value: monitor.threshold, direction: monitor.direction };
     }
   }
-  if (model.drift) limits.drift = { value: model.drift.threshold, direction: 'above' };
+  if (model.drift) limits.drift = { value: model.drift.threshold, direction: 'above', isMarked: model.preset === 'standard' };
   return limits;
 }
 
@@ -188,12 +191,14 @@ function noteOf(history, points) {
 
 // MARK: Tables
 
-function openAlerts(alerts) {
+function openAlerts({ alerts, monitors }) {
+  const evidenceOf = (alert) => alert.evidence
+    ?? monitors.find(({ monitor, metric }) => monitor === alert.monitor && metric === alert.metric)?.evidence;
   return table('Open alerts', [['Alert'], ['Severity'], ['Value', true], ['Limit', true], ['Opened'], ['Evidence']],
     alerts.map((alert) => [
       alertName(alert), chip(alert.severity, alert.severity, alert.severity), score(alert.value), score(alert.threshold),
       ago(alert.opened_at),
-      alert.evidence ? evidenceWords(alert.evidence)
+      evidenceOf(alert) ? evidenceWords(evidenceOf(alert))
         : alert.top_k.length > 0 ? h('span', { class: 'quiet' }, alert.top_k.map((f) => `${f.name} ${number(f.drift_score)}`).join(', ')) : '–',
     ]));
 }
@@ -218,7 +223,7 @@ function features(model) {
       h('bdi', {}, feature.name),
       feature.drifted ? chip('medium', 'medium', 'drifts') : h('span', { class: 'quiet' }, 'steady'),
       score(feature.score),
-      ...(isStandard ? [feature.log10_e === null ? '–' : h('span', {}, '10', h('sup', {}, number(feature.log10_e, 2)))] : []),
+      ...(isStandard ? [isEvidence(feature.log10_e) ? h('span', {}, '10', h('sup', {}, number(feature.log10_e, 2))) : h('span', { class: 'quiet' }, 'none')] : []),
       number(feature.baseline_mean), number(feature.new_mean),
       ...(hasShapes ? [shape(feature)] : []),
     ])),
@@ -234,10 +239,10 @@ function shape(feature) {
   return h('span', { class: 'shape' },
     distribution(shown, {
       width: 176, height: 36,
-      describe: (name, then, at) => `${name}: ${percent(then, 1)} before, ${percent(at, 1)} now`,
+      describe: (name, then, at) => `${binName(name)}: ${percent(then, 1)} before, ${percent(at, 1)} now`,
       label: `Reference of ${count(shown.reference_rows)} rows, now of ${count(shown.current_rows)}`,
     }),
-    h('span', { class: 'small quiet' }, h('bdi', {}, moved.name), ` ${moved.by < 0 ? '−' : '+'}${percent(Math.abs(moved.by), 0)}`));
+    h('span', { class: 'small quiet' }, h('bdi', {}, binName(moved.name)), ` ${moved.by < 0 ? '−' : '+'}${percent(Math.abs(moved.by), 0)}`));
 }
 
 /** `missing` and `other` are left out where neither side has any. */

@@ -2,11 +2,12 @@
 
 import { allModels, get, paths, stream, Refusal } from './api.js';
 import { instant } from './format.js';
+import { batchesOf } from './heat.js';
 
 const listeners = new Set();
 
 export const store = {
-  /** By `keyOf`; a summary as the API gives it, with `heard` and `key` added. */
+  /** By `keyOf`; a summary as the API gives it, with `heard`, `batches` and `key` added. */
   models: new Map(),
   total: 0,
   byState: {},
@@ -19,6 +20,8 @@ export const store = {
   heardAt: null,
   /** The daemon's clock less this page's, in ms. */
   offset: 0,
+  /** Batches that are known of the model with the most. */
+  longest: 0,
   isLoaded: false,
   /** Alerts that are open, as the list endpoint gives them; null until first asked for. */
   alerts: null,
@@ -44,7 +47,9 @@ function tell(change) {
 
 function take(summary) {
   const key = keyOf(summary.model, summary.version);
-  store.models.set(key, { ...summary, key, heard: instant(summary.last_event_at) });
+  const batches = batchesOf(summary, store.models.get(key));
+  store.longest = Math.max(store.longest, batches.length);
+  store.models.set(key, { ...summary, key, batches, heard: instant(summary.last_event_at) });
   return key;
 }
 
@@ -66,8 +71,9 @@ export function load() {
     try {
       meanwhile = [];
       const page = await allModels();
-      store.models.clear();
-      page.models.forEach(take);
+      const gone = new Set(store.models.keys());
+      for (const model of page.models) gone.delete(take(model));
+      for (const key of gone) store.models.delete(key);
       entered(page);
       for (const delta of meanwhile) {
         if (instant(delta.at) < instant(page.at)) continue;

@@ -150,15 +150,16 @@ function charts(data, width) {
     const hasAxis = index === shown.length - 1;
     const limit = data.limits[figure.name] ?? null;
     const last = points.at(-1);
-    const wrong = limit && points.filter((p) => (limit.direction === 'below' ? p.value < limit.value : p.value > limit.value)).length;
+    const isWrong = (p) => (limit.isMarked ? p.isWrong : limit.direction === 'below' ? p.value < limit.value : p.value > limit.value);
     made.push(
       h('h3', {}, figure.title, figure.unit ? h('span', { class: 'quiet' }, ` ${figure.unit}`) : null,
         h('span', { class: 'last' }, figure.format(last.value))),
       lineChart({
         points, period: data.period, step: data.step, width, hasAxis, height: hasAxis ? 128 : 112, format: figure.tick, floor: figure.floor,
-        limit: limit && { ...limit, label: `limit ${figure.format(limit.value)}` },
+        limit: limit && { ...limit, label: `${limit.isExpected ? 'expected' : 'limit'} ${figure.format(limit.value)}` },
         label: `${figure.title}: ${points.length} points, last ${figure.format(last.value)}`
-          + (limit ? `, limit ${figure.format(limit.value)}, beyond it ${wrong} times` : ''),
+          + (limit ? `, ${limit.isExpected ? 'expected' : 'limit'} ${figure.format(limit.value)}` : '')
+          + (limit && !limit.isExpected ? `, beyond it ${points.filter(isWrong).length} times` : ''),
       }));
   }
   if (made.length === 0) return h('p', { class: 'nothing' }, data.note);
