@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tidemark import Control, Publisher  # noqa: E402
 
 FEATURES = ["amount", "age_days", "distance_km", "hour", "n_clicks"]
 STEP_S = 600.0
-ROWS = 60
+ROWS = 300
 #: Name, version, and since how many hours something is wrong with it: accuracy, inputs, both, latency; or nothing.
 MODELS = [
     ("fraud", "7", "both", 5.0), ("checkout-ranking", "41", "inputs", 3.0), ("eta", "12", "accuracy", 1.5),
@@ -32,9 +32,9 @@ MODELS = [
 ]  # fmt: skip
 
 
-def configuration(folder: Path) -> dict[str, Any]:
+def configuration(folder: Path, **more: Any) -> dict[str, Any]:
     """Of a daemon for this: a journal, free ports, decisions soon after each other."""
-    return {
+    return more | {
         "name": "tidemark",
         "state": str(folder / "state"),
         "http": {"listen": "127.0.0.1:0"},
@@ -58,8 +58,8 @@ class Feed:
     def publisher(self, name: str) -> Publisher:
         return self.publishers[len(name) % 2]
 
-    def past(self, hours: float) -> None:
-        """What was measured until now. Models take turns, as they would."""
+    def past(self, hours: float, between: Callable[[], None] = lambda: None) -> None:
+        """What was measured until now. Models take turns, as they would; `between` may wait for the daemon."""
         now = time.time()
         for name, version, fate, _ in self.models:
             if fate != "fresh":
@@ -68,9 +68,10 @@ class Feed:
         while at < now:
             for name, version, fate, since in self.models:
                 is_wrong = at > now - since * 3600
-                if (fate == "silent" and is_wrong) or (fate == "fresh" and at < now - 3600):
+                if (fate == "silent" and is_wrong) or (fate == "fresh" and at < now - 1500):
                     continue
                 self._measure(name, version, fate if is_wrong else "none", at)
+            between()
             at += STEP_S
 
     def now(self) -> None:
@@ -80,7 +81,7 @@ class Feed:
                 self._measure(name, version, fate, time.time())
 
     def _baseline(self, name: str, version: str | None, at: float) -> None:
-        rows = self.drawn.normal(50, 10, size=(2000, len(FEATURES)))
+        rows = self.drawn.normal(50, 10, size=(4000, len(FEATURES)))
         self.publisher(name).baseline(
             name, version=version, time=at, correct=9200, total=10_000, features=rows, names=FEATURES,
             latency_quantiles_ms={"p50": 40, "p95": 70, "p99": 95, "count": 20_000},
@@ -117,11 +118,3 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def waited(condition: Any, patience: float = 30.0) -> Iterator[None]:
-    """Asks until a condition holds."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it never held"
-        yield

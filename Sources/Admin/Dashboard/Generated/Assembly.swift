@@ -6,5 +6,5 @@ extension Dashboard {
     headMarkup, frameStyle, viewsStyle, bodyMarkup, apiScript, domScript, formatScript, chartsScript, heatScript, storeScript, partsScript, trendsScript, whyScript, modelScript, accountScript, decisionScript, fleetScript, listsScript, mainScript, footMarkup,
   ]
   static let policy =
-    "default-src 'none'; script-src 'sha256-jGBg8uFOeszOMylvQW1slMfve9YFBMTFvj2a+6Ojblo='; style-src 'sha256-BMn4sQWKDLvy4kDVKWRCcsDxY2qtPUjdDl3jWmuLLhU='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-YC15EknvHPsaWS/KSS4raSIRK40DAAT4NELPUy0fbZ4='; style-src 'sha256-9GLhlsxgMKwDX9gPz+R+HQbkl54A/hY4NboyMvjUgFE='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

@@ -15,7 +15,7 @@ const MOST_BATCHES = 24;
 const cellsFor = (longest) => (longest <= MOST_BATCHES / 2 ? MOST_BATCHES / 2 : MOST_BATCHES);
 
 /**
- * The batches of a model, `{score, isDrift}`, oldest first. The daemon keeps some; the page keeps those it has seen.
+ * The batches of a model, `{score, isDrift, isNear}`, oldest first. The daemon keeps some; the page keeps those it has seen.
  *
  * By preset `reference` a score over the threshold is drift. By `standard` it must also be certain, which is told of
  * the last batch alone: of earlier ones, those that lead up to it without a break count as it does.
@@ -23,11 +23,13 @@ const cellsFor = (longest) => (longest <= MOST_BATCHES / 2 ? MOST_BATCHES / 2 : 
 function batchesOf(summary, known) {
   const scores = summary.recent_drift;
   const threshold = summary.drift?.threshold ?? Infinity;
-  if (summary.preset === 'reference') return joined(known, scores.map((score) => ({ score, isDrift: score > threshold })));
+  if (summary.preset === 'reference') return joined(known, scores.map((score) => (
+    { score, isDrift: score > threshold, isNear: score >= threshold / 2 })));
   let isDrift = summary.drift?.drifted > 0;
   const marked = scores.toReversed().map((score) => {
     isDrift &&= score >= threshold;
-    return { score, isDrift };
+    // A large score without certainty, as of a small batch, is not near drift: its evidence may be none.
+    return { score, isDrift, isNear: false };
   });
   return joined(known, marked.toReversed());
 }
@@ -69,10 +71,10 @@ function colours() {
   return palette;
 }
 
-/** A batch in five steps: none, below a half, near or without certainty over the limit, drift, twice the limit. */
+/** A batch in five steps: none, far from drift, near it, drift, and drift of twice the limit. */
 function heatStep(batch, ratio) {
   if (batch === undefined || batch.score === null) return 'none';
-  if (!batch.isDrift) return ratio < 0.5 ? 'low' : 'near';
+  if (!batch.isDrift) return batch.isNear ? 'near' : 'low';
   return ratio < 2 ? 'over' : 'far';
 }
 

@@ -117,6 +117,7 @@ body.fixed main { overflow: hidden; }
 .columns { display: grid; grid-template-columns: minmax(0, 1fr) 360px; gap: 16px; align-items: start; }
 .stack { display: grid; gap: 16px; min-width: 0; grid-template-columns: minmax(0, 1fr); }
 .thirds { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 16px; align-items: start; }
+.halves { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px 24px; align-items: start; }
 .list { margin: 0; padding: 0; list-style: none; }
 .list li { display: grid; gap: 4px; padding: 8px 16px; border-bottom: 1px solid var(--line); }
 .list li:last-child { border-bottom: 0; }
@@ -169,7 +170,7 @@ td:has(.shape) { vertical-align: middle; }
 .rules .gauge { grid-column: 2 / -1; width: 100%; }
 .rules .icon, .checks .icon, .blocks .icon { color: var(--quiet); align-self: center; }
 .fires .icon { color: var(--high) !important; }
-.gauge { position: relative; display: block; width: 72px; height: 4px; border-radius: 2px; background: var(--raised); overflow: hidden; }
+.gauge { position: relative; display: block; width: 56px; height: 4px; border-radius: 2px; background: var(--raised); overflow: hidden; }
 .gauge i { display: block; height: 100%; border-radius: 2px; background: var(--accent); }
 .gauge.over i { background: var(--high-fill); }
 .gauge::after { content: ""; position: absolute; left: 66.6%; top: 0; width: 1.5px; height: 100%; background: var(--text); }
@@ -180,7 +181,7 @@ td:has(.shape) { vertical-align: middle; }
 .blocks h3 { margin-top: 8px; }
 .checks .fires { font-weight: 500; }
 .checks .fine .icon { color: var(--accent); }
-.evidence { display: block; min-width: 240px; font-size: 12px; } .evidence > span { display: block; }
+.evidence { display: block; min-width: 216px; font-size: 12px; } .evidence > span { display: block; }
 sup { font-size: 9px; line-height: 0; }
 .state-words { white-space: nowrap; } .state-words .icon { margin-right: 6px; }
 
@@ -214,6 +215,7 @@ sup { font-size: 9px; line-height: 0; }
 
 @media (max-width: 1040px) {
   .columns, .thirds { grid-template-columns: minmax(0, 1fr); }
+  .columns .halves { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
   .sums { grid-template-columns: repeat(3, minmax(0, 1fr)); }
 }
 @media (max-width: 640px) {
@@ -222,6 +224,7 @@ sup { font-size: 9px; line-height: 0; }
   .card > header { padding: 12px 12px 0; flex-wrap: wrap; }
   .card > .body { padding: 12px; }
   .sums { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .columns .halves { grid-template-columns: minmax(0, 1fr); }
   .steps { flex-direction: column; }
   .steps li { padding: 0 0 12px 32px; }
   .steps li::before { left: 9px; top: 10px; bottom: -10px; right: auto; width: 2px; height: auto; }

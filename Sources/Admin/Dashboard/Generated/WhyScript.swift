@@ -81,7 +81,7 @@ const RELATION = { below: 'not below', above: 'not above', outside: 'within' };
 function monitorTable(monitors, formatOf) {
   return table('Monitors', [['Monitor'], ['State'], ['Value', true], ['Limit', true], ['Nearness'], ['Evidence']],
     monitors.map((monitor) => [
-      alertName(monitor),
+      monitorName(monitor),
       monitorState(monitor),
       monitor.value === null ? '–' : formatOf(monitor)(monitor.value),
       monitor.threshold === null ? '–' : h('span', {},
@@ -90,6 +90,12 @@ function monitorTable(monitors, formatOf) {
         h('span', { class: 'small quiet' }, monitor.score === null ? '' : `${number(monitor.score, 2)}×`)),
       evidenceWords(monitor.evidence),
     ]));
+}
+
+/** By preset `standard` latency is judged by the share of answers beyond a quantile. */
+function monitorName(monitor) {
+  const quantile = monitor.monitor === 'latency' && monitor.evidence?.quantile;
+  return quantile ? [alertName(monitor), h('span', { class: 'quiet' }, ` over ${milliseconds(quantile.limit_ms)}`)] : alertName(monitor);
 }
 
 function monitorState(monitor) {

@@ -48,12 +48,14 @@ function valueRange(points, limits, { floor }) {
   return [floor === undefined ? low - room : Math.min(floor, low), high + room];
 }
 
-/** Breaks a line where more than three steps are missing, so that silence is not drawn as a value. */
+/** Breaks a line where three of its usual steps are missing, so that silence is not drawn as a value. */
 function runs(points, step) {
+  const gaps = points.slice(1).map((point, index) => point.at - points[index].at).sort((a, b) => a - b);
+  const usual = Math.max(step, gaps[Math.floor(gaps.length / 2)] ?? 0);
   const found = [];
   let last = null;
   for (const point of points) {
-    if (last === null || point.at - last > step * 3.5) found.push([]);
+    if (last === null || point.at - last > usual * 3.5) found.push([]);
     found[found.length - 1].push(point);
     last = point.at;
   }
@@ -64,8 +66,8 @@ function runs(points, step) {
  * A line with its spread.
  *
  * - points: `{at, value, low, high}`, times in ms, oldest first.
- * - limit: `{value, direction, label}` or null; what is beyond it is drawn in the colour of alerts, or, when it
- *   `isMarked`, the points that are `isWrong`; nothing when it only says what `isExpected`.
+ * - limit: `{value, direction, label}` or null; what is beyond it is drawn in the colour of alerts. When it `isMarked`,
+ *   says only what `isExpected`, or there is none, the points that are `isWrong` are.
  * - format: the words of a value on the axis.
  */
 export function lineChart({ points, limit, period, step, width, height, format, floor, label, hasAxis }) {
@@ -88,11 +90,13 @@ export function lineChart({ points, limit, period, step, width, height, format, 
   for (const run of parts) {
     if (run.length === 1) svg.append(s('circle', { class: 'point', cx: x(run[0].at), cy: y(run[0].value), r: 2 }));
   }
+  if (!limit || limit.isMarked || limit.isExpected) {
+    svg.append(s('path', { class: 'value wrong', d: parts.map((run) => path(wrongOf(run), x, y)).join('') }));
+  }
   if (limit) {
     const isBelow = limit.direction === 'below';
     const edge = y(limit.value);
-    if (limit.isMarked) svg.append(s('path', { class: 'value wrong', d: parts.map((run) => path(wrongOf(run), x, y)).join('') }));
-    else if (!limit.isExpected) {
+    if (!limit.isMarked && !limit.isExpected) {
       svg.append(
         s('clipPath', { id }, s('rect', {
           x: 0, width, y: isBelow ? edge : 0, height: Math.max(0, isBelow ? height - edge : edge),

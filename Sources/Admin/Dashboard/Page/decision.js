@@ -29,7 +29,6 @@ export function decisionView(root, id) {
     evidence: card('Evidence', { id: 'c-evidence', wide: true }),
     messages: card('Messages', { id: 'c-messages', wide: true }),
     now: card('Now', { id: 'c-now' }),
-    data: card('What it rests on', { id: 'c-data' }),
     timers: card('Falls due', { id: 'c-timers' }),
   };
   root.replaceChildren(skeleton());
@@ -64,16 +63,15 @@ export function decisionView(root, id) {
       root.replaceChildren(h('div', { class: 'page', 'data-view': 'decision' }, head, parts.life.section,
         h('div', { class: 'columns' },
           h('div', { class: 'stack' }, parts.why.section, parts.evidence.section, parts.messages.section),
-          h('div', { class: 'stack' }, parts.now.section, parts.data.section, parts.timers.section))));
+          h('div', { class: 'stack' }, parts.now.section, parts.timers.section))));
     }
     const issued = firstIssued(decision);
     const of = (element, value, make) => renew(element, JSON.stringify(value), make);
     of(head, [decision.state, decision.rev], () => decisionHeading(decision));
     of(parts.life.body, decision.messages, () => life(decision));
-    of(parts.why.body, decision, () => why(decision, issued));
+    of(parts.why.body, decision, () => h('div', { class: 'halves' }, h('div', {}, why(decision, issued)), rests(decision, issued)));
     of(parts.evidence.body, [issued?.data.episodes, alerts.length], () => evidence(issued, alerts));
     of(parts.messages.body, decision.messages, () => messages(decision));
-    of(parts.data.body, decision, () => rests(decision, issued));
     of(parts.timers.body, decision.timers, () => facts(decision.timers.map((timer) => [ago(timer.at), timer.text])));
     parts.timers.section.hidden = decision.timers.length === 0;
     of(parts.now.body, model?.retrain, () => (model ? retrainNow(model.retrain)
@@ -161,26 +159,22 @@ function why(decision, issued) {
   const told = new Map(decision.reason_codes.map((code, index) => [code, decision.trigger_reasons[index]]));
   const line = (holds, kind, text) => h('li', { class: holds ? kind : 'quiet' }, icon(holds ? 'yes' : 'no'), h('span', {}, text),
     h('span', { class: 'unseen' }, holds ? ': yes' : ': no'));
-  return [
-    h('ul', { class: 'checks', 'aria-label': 'Rules as they stood' },
-      RULES_THEN.map(([limit, code, otherwise]) => line(limits[limit], 'fires', (limits[limit] && told.get(code)) || otherwise)),
-      line(limits.min_time_satisfied, 'fine', 'The minimum time since the last retrain was over')),
-    facts([['Severity score', number(decision.severity_score)]]),
-  ];
+  return h('ul', { class: 'checks', 'aria-label': 'Rules as they stood' },
+    RULES_THEN.map(([limit, code, otherwise]) => line(limits[limit], 'fires', (limits[limit] && told.get(code)) || otherwise)),
+    line(limits.min_time_satisfied, 'fine', 'The minimum time since the last retrain was over'));
 }
 
 function rests(decision, issued) {
   const window_ = issued?.data.data_window;
-  return [
-    facts([
-      ['Coverage', decision.coverage === null ? 'unknown: a source does not number, or none sent any' : `${percent(decision.coverage, 2)} of what was sent`],
-      window_ ? ['Data from', h('span', { class: 'stamp' }, absolute(instant(window_.from)))] : null,
-      window_ ? ['Data to', h('span', { class: 'stamp' }, absolute(instant(window_.to)))] : null,
-      window_ ? ['Length', duration((instant(window_.to) - instant(window_.from)) / 1000)] : null,
-      issued ? ['Caused by', h('code', {}, issued.causationid ?? '–')] : null,
-      issued ? ['Expires after', `${duration(issued.data.expires_after_s)} unclaimed`] : null,
-    ]),
-  ];
+  return facts([
+    ['Severity score', number(decision.severity_score)],
+    ['Coverage', decision.coverage === null ? 'unknown: a source does not number, or none sent any' : `${percent(decision.coverage, 2)} of what was sent`],
+    window_ ? ['Data from', h('span', { class: 'stamp' }, absolute(instant(window_.from)))] : null,
+    window_ ? ['Data to', h('span', { class: 'stamp' }, absolute(instant(window_.to)))] : null,
+    window_ ? ['Length', duration((instant(window_.to) - instant(window_.from)) / 1000)] : null,
+    issued ? ['Caused by', h('code', {}, issued.causationid ?? '–')] : null,
+    issued ? ['Expires after', `${duration(issued.data.expires_after_s)} unclaimed`] : null,
+  ]);
 }
 
 function evidence(issued, alerts) {

@@ -50,6 +50,8 @@ export function bytes(value) {
   return `${count(value)}\u202fB`;
 }
 
+const YEAR = 365.25 * 86400;
+
 /** A length of time in its largest unit, with one more where that matters: 45 s, 3 min, 1 h 20 min, 6 d. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return DASH;
@@ -58,7 +60,8 @@ export function duration(seconds) {
   if (whole < 60) return `${Math.floor(whole)}\u202fs`;
   if (whole < 3600) return `${Math.floor(whole / 60)}\u202fmin`;
   if (whole < 86400) return two(whole, 3600, 'h', 60, 'min', 6);
-  return two(whole, 86400, 'd', 3600, 'h', 3);
+  if (whole < 2 * YEAR) return two(whole, 86400, 'd', 3600, 'h', 3);
+  return `${number(whole / YEAR, 2)}\u202fy`;
 }
 
 function two(seconds, large, largeUnit, small, smallUnit, until) {

@@ -160,7 +160,7 @@ function formatOf(monitor) {
   if (monitor.monitor === 'accuracy') return (value) => fixed(value, 3);
   if (monitor.monitor !== 'latency') return (value) => number(value);
   const quantile = monitor.evidence?.quantile;
-  return quantile ? (value) => `${percent(value, 1)} over ${milliseconds(quantile.limit_ms)}` : milliseconds;
+  return quantile ? (value) => percent(value, 1) : milliseconds;
 }
 
 /** Limits that can be drawn: those in the unit of the chart. */

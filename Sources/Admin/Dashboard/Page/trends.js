@@ -14,9 +14,9 @@ export const PERIODS = [
 ];
 
 const FIGURES = [
-  { name: 'accuracy', title: 'Accuracy', format: (value) => fixed(value, 3), tick: (value) => number(value) },
-  { name: 'latency_ms', title: 'Latency', format: milliseconds, tick: (value) => number(value), floor: 0, unit: 'ms' },
-  { name: 'drift', title: 'Drift score', format: (value) => number(value), tick: (value) => number(value), floor: 0 },
+  { name: 'accuracy', monitor: 'accuracy', title: 'Accuracy', format: (value) => fixed(value, 3), tick: (value) => number(value) },
+  { name: 'latency_ms', monitor: 'latency', title: 'Latency', format: milliseconds, tick: (value) => number(value), floor: 0, unit: 'ms' },
+  { name: 'drift', monitor: 'drift', title: 'Drift score', format: (value) => number(value), tick: (value) => number(value), floor: 0 },
 ];
 
 /**
@@ -139,6 +139,13 @@ function readOut(point) {
   ].filter((part) => part !== null).join(' · ');
 }
 
+/** What a limit alone does not tell is wrong while an alert about it is open. */
+function mark(points, episodes) {
+  for (const point of points) {
+    point.isWrong = episodes.some((episode) => point.at >= episode.from && point.at <= (episode.to ?? Infinity));
+  }
+}
+
 function charts(data, width) {
   const made = [];
   const shown = FIGURES.map((figure) => [figure, pointsOf(data.points, figure.name)]).filter(([, points]) => points.length > 0);
@@ -150,7 +157,8 @@ function charts(data, width) {
     const hasAxis = index === shown.length - 1;
     const limit = data.limits[figure.name] ?? null;
     const last = points.at(-1);
-    const isWrong = (p) => (limit.isMarked ? p.isWrong : limit.direction === 'below' ? p.value < limit.value : p.value > limit.value);
+    const isWrong = (p) => (limit?.direction === 'below' ? p.value < limit.value : p.value > limit?.value);
+    if (limit === null || limit.isExpected) mark(points, data.episodes.filter((episode) => episode.monitor === figure.monitor));
     made.push(
       h('h3', {}, figure.title, figure.unit ? h('span', { class: 'quiet' }, ` ${figure.unit}`) : null,
         h('span', { class: 'last' }, figure.format(last.value))),

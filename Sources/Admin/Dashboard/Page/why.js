@@ -2,7 +2,7 @@
 // until when, and what the numbers rest on.
 
 import { h, icon } from './dom.js';
-import { absolute, count, duration, fixed, instant, isEvidence, number, percent, words } from './format.js';
+import { absolute, count, duration, fixed, instant, isEvidence, milliseconds, number, percent, words } from './format.js';
 import { ago, alertName, decisionRoute, facts, table } from './parts.js';
 
 const RULES = {
@@ -78,7 +78,7 @@ const RELATION = { below: 'not below', above: 'not above', outside: 'within' };
 export function monitorTable(monitors, formatOf) {
   return table('Monitors', [['Monitor'], ['State'], ['Value', true], ['Limit', true], ['Nearness'], ['Evidence']],
     monitors.map((monitor) => [
-      alertName(monitor),
+      monitorName(monitor),
       monitorState(monitor),
       monitor.value === null ? '–' : formatOf(monitor)(monitor.value),
       monitor.threshold === null ? '–' : h('span', {},
@@ -87,6 +87,12 @@ export function monitorTable(monitors, formatOf) {
         h('span', { class: 'small quiet' }, monitor.score === null ? '' : `${number(monitor.score, 2)}×`)),
       evidenceWords(monitor.evidence),
     ]));
+}
+
+/** By preset `standard` latency is judged by the share of answers beyond a quantile. */
+function monitorName(monitor) {
+  const quantile = monitor.monitor === 'latency' && monitor.evidence?.quantile;
+  return quantile ? [alertName(monitor), h('span', { class: 'quiet' }, ` over ${milliseconds(quantile.limit_ms)}`)] : alertName(monitor);
 }
 
 function monitorState(monitor) {
