@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -56,7 +55,6 @@ def test_unit_says_what_the_daemon_is_told_to_expect() -> None:
 def test_user_and_folders_are_made(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "etc").mkdir(parents=True)
-    shutil.copy(UNIT.parent / "sysusers.conf", root / "sysusers.conf")
     ran("systemd-sysusers", f"--root={root}", UNIT.parent / "sysusers.conf")
     entry = next(line for line in (root / "etc/passwd").read_text().splitlines() if line.startswith("tidemark:"))
     assert entry.endswith(":/var/lib/tidemark:/usr/sbin/nologin")
@@ -94,7 +92,7 @@ def test_daemon_keeps_to_the_system_calls_it_is_allowed(folder: Path, context: z
     sockets = {name: ["tcp://127.0.0.1:0", f"ipc://{folder}/{name}"] for name in names}
     path = harness.configure(folder, {"state": str(folder / "state"), "sockets": sockets})
     command = ["strace", "-f", "-qq", "-o", folder / "calls", harness.binary(), "serve", "--config", path]
-    traced = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=harness.environment())
+    traced = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=harness.environment())
     assert traced.stderr is not None
     try:
         ready = next(line for line in traced.stderr if " ready " in line)
