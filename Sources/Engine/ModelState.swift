@@ -66,15 +66,20 @@ struct ModelState: Sendable {
   struct FleetColumns: Sendable, Equatable {
     var tested = 0
     var drifted = 0
+    /// Of baselines, held or being learned; see ``EngineLimits/columns``.
+    var held = 0
 
     mutating func replace(_ old: FleetColumns, by new: FleetColumns) {
       tested += new.tested - old.tested
       drifted += new.drifted - old.drifted
+      held += new.held - old.held
     }
   }
 
   /// This model's part of what e-BH counts with.
-  var columns: FleetColumns { FleetColumns(tested: drift.testedColumns, drifted: drift.driftedColumns) }
+  var columns: FleetColumns {
+    FleetColumns(tested: drift.testedColumns, drifted: drift.driftedColumns, held: drift.heldColumns)
+  }
 
   init(
     key: ModelKey, settings: ModelSettings, engine: EngineSettings, time: Timestamp, arrival: Timestamp

@@ -333,6 +333,7 @@ package struct MonitoringEngine: Sendable {
       before = models[index].columns
     default: break
     }
+    if let before { try requireColumns(of: event, index, before.held) }
     let outcome = models[index].take(
       event, at: time, of: route.source, ledgers, circumstances, into: &effects)
     if let before { fleet.replace(before, by: models[index].columns) }

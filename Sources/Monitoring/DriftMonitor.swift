@@ -196,6 +196,13 @@ package struct DriftMonitor: Sendable {
   package var testedColumns: Int { watches.reduce(0) { $0 + $1.columns } }
   package var driftedColumns: Int { watches.reduce(0) { $0 + $1.driftedCount } }
 
+  /// Columns of baselines that are held or being learned, of all parts of a season.
+  package var heldColumns: Int {
+    max(givenBaseline?.moments.columns ?? 0, watches.reduce(0) { $0 + $1.heldColumns })
+  }
+  /// Of a season; 1 without one.
+  package var parts: Int { max(1, watches.count) }
+
   private mutating func assess(_ features: FeatureBatch, _ judging: StandardDrift) -> DriftAssessment {
     let (moments, breaks) = (watches[current].baseline?.moments, watches[current].breaks)
     fold(features)

@@ -134,10 +134,13 @@ struct ConfigurationParser {
   }
 
   private func readLimits(_ node: ConfigurationNode, into configuration: inout Configuration) {
-    let members = node.members(["models", "sources", "frame_bytes", "message_bytes"])
+    let members = node.members(["models", "sources", "feature_columns", "frame_bytes", "message_bytes"])
     if let models = members["models"]?.integer(1...1_000_000) { configuration.engine.limits.models = models }
     if let sources = members["sources"]?.integer(1...1_000_000) {
       configuration.engine.limits.sources = sources
+    }
+    if let columns = members["feature_columns"]?.integer(1...100_000_000) {
+      configuration.engine.limits.columns = columns
     }
     let bytes = 1_024...(1 << 30)
     if let frame = members["frame_bytes"]?.integer(bytes) { configuration.wire.frameBytes = frame }

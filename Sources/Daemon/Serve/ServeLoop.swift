@@ -135,8 +135,8 @@ struct ServeLoop: ~Copyable {
   /// The numbering of what is published.
   var epoch: UInt64 { delivery.epoch }
 
-  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says, and goes
-  /// out while the sockets linger.
+  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says,
+  /// and goes out while the sockets linger.
   ///
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
@@ -144,8 +144,8 @@ struct ServeLoop: ~Copyable {
     let start = clock.now
     recorder?.tell(start)
     delivery.advance(to: start)
-    while try goesOn() {
-      _ = try poller.wait(milliseconds: stop.isRequested ? 0 : timeout)
+    while goesOn() {
+      _ = try poller.wait(milliseconds: stop.isRequested ? DrainSchedule.quiet.wholeMilliseconds : timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
       // is sent alerts should be sent the assessments that he subscribed to.
       try output.takeSubscriptions(at: clock.now)
@@ -260,8 +260,11 @@ struct ServeLoop: ~Copyable {
 
   // MARK: The life of the service
 
-  private mutating func goesOn() throws(ZeroMQError) -> Bool {
-    !stop.isRequested || drain.wantsTurn(at: clock.now, isDrained: isDrained)
+  private mutating func goesOn() -> Bool {
+    guard stop.isRequested else { return true }
+    // Else the wait for what comes late would end at once.
+    stop.wakeup.drain()
+    return drain.wantsTurn(at: clock.now, isDrained: isDrained)
   }
 
   /// Swaps the settings, if there are others, with everything that is known; see `Reloading`.
