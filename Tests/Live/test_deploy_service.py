@@ -45,11 +45,11 @@ def test_unit_says_what_the_daemon_is_told_to_expect() -> None:
     assert setting("ExecReload") == ['/bin/sh -c "kill -HUP ${MAINPID}"']
     assert setting("RestartPreventExitStatus") == [str(harness.CONFIGURATION)]
     # One figure in three places: the unit, the central service, the alert rule.
-    assert setting("MemoryMax") == ["512M"]
+    assert setting("MemoryMax") == ["1G"]
     stateful = yaml.safe_load((KUBERNETES / "central" / "statefulset.yaml").read_text())
     (container,) = stateful["spec"]["template"]["spec"]["containers"]
-    assert container["resources"]["limits"]["memory"] == "512Mi"
-    assert f"0.85 * {512 << 20}" in (DEPLOY / "prometheus" / "rules.yaml").read_text()
+    assert container["resources"]["limits"]["memory"] == "1Gi"
+    assert f"0.85 * {1 << 30}" in (DEPLOY / "prometheus" / "rules.yaml").read_text()
 
 
 def test_user_and_folders_are_made(tmp_path: Path) -> None:
