@@ -188,6 +188,12 @@ def test_compose_file_keeps_the_specification() -> None:
         compose_spec.PyCompose.from_yaml(yaml.safe_dump(compose))
 
 
+def test_the_examples_image_has_no_findings(tmp_path: Path) -> None:
+    compose = yaml.safe_load(COMPOSE.read_text())
+    (tmp_path / "Containerfile").write_text(compose["services"]["orchestrator"]["build"]["dockerfile_inline"])
+    assert ran(HADOLINT, tmp_path / "Containerfile") == ""
+
+
 def test_compose_names_what_there_is_and_opens_nothing() -> None:
     compose = yaml.safe_load(COMPOSE.read_text())
     for name, service in compose["services"].items():
