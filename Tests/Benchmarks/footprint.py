@@ -112,7 +112,7 @@ def tidemark(binary: Path, folder: Path) -> Contestant:
     """With a journal, as one would run it; the defaults otherwise."""
     sockets = {name: [f"ipc://{folder}/{name}"] for name in ("ingest", "output", "control", "reliable")}
     configuration = folder / "tidemark.yaml"
-    configuration.write_text(json.dumps({"state": str(folder / "state"), "sockets": sockets}))
+    configuration.write_text(json.dumps({"state": str(folder / "state"), "sockets": sockets, "http": {"listen": "127.0.0.1:0"}}))
     child = Child("tidemark", [binary, "serve", "--config", configuration], reads_stderr=True)
     ready = child.line(r"\bready\b", READY_S)
     scraped = re.search(r"\bhttp=(\S+)", ready)

@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def test_daemon_keeps_to_the_system_calls_it_is_allowed(folder: Path, context: z
     """From start to drain, with a journal, both transports and an alert. What the filter refuses fails with EPERM."""
     names = ("ingest", "output", "control", "reliable")
     sockets = {name: ["tcp://127.0.0.1:0", f"ipc://{folder}/{name}"] for name in names}
-    path = harness.configure(folder, {"state": str(folder / "state"), "sockets": sockets})
+    http = {"listen": "127.0.0.1:0"}
+    path = harness.configure(folder, {"state": str(folder / "state"), "sockets": sockets, "http": http})
     command = ["strace", "-f", "-qq", "-o", folder / "calls", harness.binary(), "serve", "--config", path]
     traced = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=harness.environment())
     assert traced.stderr is not None
@@ -99,6 +101,8 @@ def test_daemon_keeps_to_the_system_calls_it_is_allowed(folder: Path, context: z
         daemon = int(Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0])
         publisher = live.Publisher(context, f"ipc://{folder}/ingest").wait_subscribed()
         live.Subscriber(context, live.endpoint(ready, "output").split(",")[0], "alert/").settle(publisher)
+        with urllib.request.urlopen(f"http://{live.endpoint(ready, 'http')}/metrics", timeout=live.GIVE_UP_S) as answer:
+            assert answer.status == 200
         os.kill(daemon, signal.SIGTERM)
         assert "stopped" in traced.stderr.read()
         assert traced.wait(live.GIVE_UP_S) == 0
