@@ -61,7 +61,7 @@ let package = Package(
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
-      ], exclude: ["Dashboard"], swiftSettings: strict),
+      ], exclude: ["Dashboard/Page", "Dashboard/embed.py", "Dashboard/README.md"], swiftSettings: strict),
     room(
       "Daemon",
       [
