@@ -196,10 +196,22 @@ import Testing
     Trouble(code: "security", severity: .warning, words: ["7 connections rejected: wrong_key"]) { seen, _ in
       seen.metrics = MetricsText("tidemark_security_rejections_total{reason=\"wrong_key\"} 7\n")
     },
-    Trouble(code: "sink_failing", severity: .warning, words: ["3 notifications to am"]) { seen, _ in
+    Trouble(code: "sink_failing", severity: .warning, words: ["3 notifications to am lost"]) { seen, _ in
       seen.metrics = MetricsText(
-        "tidemark_sink_notifications_total{sink=\"am\",outcome=\"sent\"} 9\ntidemark_sink_notifications_total{sink=\"am\",outcome=\"failed\"} 3\n"
-      )
+        """
+        tidemark_sink_notifications_total{sink="am",outcome="delivered"} 9
+        tidemark_sink_notifications_total{sink="am",outcome="retried"} 2
+        tidemark_sink_notifications_total{sink="am",outcome="dropped"} 1
+        tidemark_sink_notifications_total{sink="am",outcome="refused"} 2
+        """)
+    },
+    Trouble(code: "sink_failing", severity: .warning, words: ["pager takes no notification"]) { seen, _ in
+      seen.metrics = MetricsText(
+        """
+        tidemark_sink_notifications_total{sink="am",outcome="delivered"} 9
+        tidemark_sink_notifications_total{sink="am",outcome="retried"} 2
+        tidemark_sink_notifications_total{sink="pager",outcome="retried"} 2
+        """)
     },
     Trouble(code: "log", severity: .note, words: ["12 lines"]) { seen, _ in
       seen.metrics = MetricsText("tidemark_log_lines_dropped_total 12\n")

@@ -212,10 +212,11 @@ package enum Explanation {
 extension AlertAnswer {
   var label: String { metric.map { "\(monitor) \($0)" } ?? monitor }
 
-  func words(now: Timestamp) -> String {
+  /// - Parameter isWhole: with the evidence, which a model's monitors tell as well.
+  func words(now: Timestamp, isWhole: Bool = true) -> String {
     var words = "\(severity.rawValue), \(Figures.prose(value)) against \(Figures.prose(threshold))"
     words += ", since \(Figures.time(openedAt, near: now))"
-    if let evidence { words += "; " + evidence.words(now: now) }
+    if isWhole, let evidence { words += "; " + evidence.words(now: now) }
     if !topK.isEmpty {
       words +=
         "; " + topK.prefix(3).map { "\($0.name) \(Figures.prose($0.driftScore))" }.joined(separator: ", ")
