@@ -84,15 +84,15 @@ package struct DriftMonitor: Sendable {
     package var driftedCount: Int
   }
 
-  private let settings: DriftSettings
+  let settings: DriftSettings
   /// Nil under preset `reference`.
   let standardSettings: StandardSettings?
   /// Of preset `reference`.
-  private var givenBaseline: FeatureBaseline?
+  private(set) var givenBaseline: FeatureBaseline?
   /// Of preset `standard`: one, or one for each part of a season.
   var watches: [FeatureWatch] = []
   /// The watch of the last batch.
-  private var current = 0
+  private(set) var current = 0
   private var detectors: [MeanShiftDetector] = []
   /// Measured from the baseline's means, in the columns' order of the last batch.
   private var batch = ColumnMeans(origin: [])
@@ -101,7 +101,7 @@ package struct DriftMonitor: Sendable {
   private var columnOrder = ColumnOrder()
   /// Of the last assessment. Whoever has performed it lets go of it before the next batch, so that its
   /// memory is used again.
-  private var columns: [DriftAssessment.Feature] = []
+  private(set) var columns: [DriftAssessment.Feature] = []
   package internal(set) var history: Ring<Summary>
 
   /// - Parameter standard: nil for preset `reference`.

@@ -44,6 +44,8 @@ struct ServeLoop: ~Copyable {
     var notice: ServiceNotice?
     /// Nil when nobody is notified.
     var sinks: SinkExchange?
+    /// Nil without HTTP.
+    var desk: ReportDesk?
     var stop: StopSignal
     var clock: ServeClock
     var log: Logger
@@ -55,6 +57,7 @@ struct ServeLoop: ~Copyable {
   private let finishedSlot: Poller.Slot?
   private let askedSlot: Poller.Slot?
   private let offeredSlot: Poller.Slot?
+  private let deskSlot: Poller.Slot?
   private let journal: JournalThread?
   private let exchange: ControlExchange?
   private let reloading: Reloading?
@@ -67,6 +70,8 @@ struct ServeLoop: ~Copyable {
   private var decoder: MessageDecoder
   private var delivery: Delivery
   private var account: Account
+  private var traffic = Traffic()
+  private var desk: ReportDesk?
   /// Of the last transaction.
   private var lastSubmission = Timestamp.min
   private var encodingCost = Duration.zero
@@ -111,6 +116,8 @@ struct ServeLoop: ~Copyable {
     } else {
       offeredSlot = nil
     }
+    if let desk = parts.desk { deskSlot = poller.add(desk.asked) } else { deskSlot = nil }
+    desk = parts.desk
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
     (reloading, service, notice) = (parts.reloading, parts.service, parts.notice)
     if notice?.watchdogInterval != nil { nextNotice = now }
@@ -163,12 +170,22 @@ struct ServeLoop: ~Copyable {
       submit(at: now)
       try output.sendHeads(at: now)
       if output.owesSources(at: now) { try sendStatus(at: now) }
+      attendDesk(at: now)
     }
+    desk?.board.setPhase(.draining)
     try finish()
     account.enter(recorder?.close(within: drain.left(for: DrainSchedule.recording, at: clock.now)))
     try output.setLinger(drain.linger(at: clock.now))
     try ports.setLinger(drain.linger(at: clock.now))
     return account.metadata
+  }
+
+  /// Tells what was asked for over HTTP.
+  private mutating func attendDesk(at now: Timestamp) {
+    let (account, traffic, journal) = (account, traffic, journal)
+    desk?.attend(&delivery, isRung: deskSlot.map { poller.isReadable($0) } ?? false, at: now) {
+      .init(account: account.report(traffic), journalBytes: journal?.bytes)
+    }
   }
 
   private mutating func sendStatus(at now: Timestamp) throws(ZeroMQError) {
@@ -181,6 +198,7 @@ struct ServeLoop: ~Copyable {
   private var timeout: Int? {
     let signs = min(output.nextDue ?? .max, nextNotice)
     var due = min(delivery.nextDue ?? .max, signs, recorder.nextFlush ?? .max)
+    if desk?.isBusy ?? false { return 0 }
     guard due != .max else { return nil }
     if due < commitAllowed { due = min(commitAllowed, signs) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
@@ -199,6 +217,7 @@ struct ServeLoop: ~Copyable {
       recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
       do throws(Remark) {
         let event = try decode(receipt, way)
+        traffic.note(event, at: now)
         if event.body.isSign { account.countHead() } else { account.countReceived() }
         if way == .reliable {
           delivery.take(event, fromPeer: ports.peer, at: now)
@@ -207,6 +226,7 @@ struct ServeLoop: ~Copyable {
         }
       } catch {
         account.countReceived()
+        traffic.noteUnreadable()
         if way == .reliable, let event = MessageDecoder.refusal(of: ports.frames(of: way), error) {
           delivery.take(event, fromPeer: ports.peer, at: now)
         } else {
@@ -252,6 +272,7 @@ struct ServeLoop: ~Copyable {
         exchange?.setPublished(message.number)
         sinks?.offer(SinkMessage(message))
         account.countPublished(kind)
+        desk?.note(message, kind, epoch: delivery.epoch, at: now)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
       }

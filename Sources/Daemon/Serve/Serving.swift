@@ -1,3 +1,4 @@
+import Admin
 import Engine
 import Events
 import Journal
@@ -29,6 +30,7 @@ struct Serving: Sendable {
   ) throws(ServeFailure) -> Logger.Metadata {
     var kept = try openJournal()
     let clock = clock(&kept)
+    let desk = try desk(clock)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
     let service = ServiceState(revision: configuration.engine.revision, at: clock.now)
     stop.onRequest { service.beginStopping() }
@@ -46,9 +48,20 @@ struct Serving: Sendable {
             configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
         service: service, notice: notice,
         sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
+        desk: desk,
         stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
+  }
+
+  private func desk(_ clock: ServeClock) throws(ServeFailure) -> ReportDesk? {
+    guard configuration.http != nil else { return nil }
+    return try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      let asked = try Wakeup()
+      let board = Board(now: { clock.now }, wake: { asked.signal() })
+      board.setConfiguration(ConfigurationReport(file: configuration.file))
+      return ReportDesk(board, asked: asked)
+    }
   }
 
   private struct Kept {
@@ -130,6 +143,12 @@ struct Serving: Sendable {
     }
     defer { parts.reloading?.stop() }
     parts.service.beginServing()
+    let admin = try parts.desk.flatMap { (desk) throws(ServeFailure) in
+      try AdminComposition(configuration: configuration, board: desk.board, log: log).start()
+    }
+    defer { admin?.stop() }
+    bound.http = admin.map { "\($0.host):\($0.port)" }
+    parts.desk?.board.setPhase(.serving)
     onReady(bound)
     notice?.ready(parts.service.summary)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
@@ -148,6 +167,7 @@ struct Serving: Sendable {
 enum ServeFailure: Error, CustomStringConvertible {
   case socket(ZeroMQError)
   case journal(JournalError)
+  case admin(AdminFailure)
 
   static func ofSockets<Made: ~Copyable>(
     _ body: () throws(ZeroMQError) -> Made
@@ -160,6 +180,8 @@ enum ServeFailure: Error, CustomStringConvertible {
     case .socket(let error): Server.status(of: error)
     case .journal(.locked): .unavailable
     case .journal: .system
+    case .admin(.bind): .unavailable
+    case .admin(.token): .configuration
     }
   }
 
@@ -167,6 +189,7 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): error.description
     case .journal(let error): error.description
+    case .admin(let error): error.description
     }
   }
 }
