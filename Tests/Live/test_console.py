@@ -306,3 +306,12 @@ def test_what_a_page_asks_for_is_not_there(examples: Examples, panes: Callable[.
 def test_top_in_a_pipe_says_what_to_do_instead(examples: Examples) -> None:
     ran = command("top", "--url", examples.url)
     assert ran.returncode == 69 and "needs a terminal" in ran.stderr and "/api/v1/models" in ran.stderr and ran.stdout == ""
+
+
+def test_top_in_a_terminal_that_cannot_place_letters(examples: Examples, panes: Callable[..., Pane]) -> None:
+    pane = panes(80, 24)
+    pane.type("export TERM=dumb")
+    pane.press("Enter")
+    pane.run("top", "--url", examples.url)
+    pane.wait(r"needs a terminal")
+    pane.assert_clean()
