@@ -16,6 +16,8 @@ package struct Configuration: Sendable {
     package var isControlConfigured = false
     /// The lossless lane; bound when there is a journal.
     package var reliable: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7413)]
+    /// Who may open those that are ipc.
+    package var ipcSharing = IPCSharing.ownerOnly
   }
 
   /// The last part of every output topic and the `source` of every output.
@@ -24,6 +26,8 @@ package struct Configuration: Sendable {
   package var journal: JournalSettings?
   package var checkpoints = CheckpointPolicy()
   package var sockets = Sockets()
+  /// Nil: nothing is encrypted, and nobody is asked who he is.
+  package var security: SecuritySettings?
   package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
   /// Entries under `models`.
@@ -77,6 +81,7 @@ extension Configuration {
         control  \(bindsControl ? list(sockets.control) : "none")
         reliable \(journal == nil ? "none" : list(sockets.reliable))
         journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
+        security \(security?.summary ?? "none: plaintext, and whoever connects may do everything")
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
       """
   }

@@ -59,8 +59,9 @@ package struct Server: Sendable {
       if recorder == nil { return .cannotCreate }
       emptyRecording = recording
     }
+    FileLimit.raise(log)
     do throws(ServeFailure) {
-      let serving = Serving(configuration: configuration, log: log, stop: stop)
+      let serving = try Serving(configuration: configuration, log: log, stop: stop)
       let account = try serving.run(recorder: recorder.take()) { bound in
         emptyRecording = nil
         log.notice("ready", metadata: metadata(of: bound))

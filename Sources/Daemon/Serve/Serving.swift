@@ -11,6 +11,14 @@ struct Serving: Sendable {
   let configuration: Configuration
   let log: Logger
   let stop: StopSignal
+  /// Says who is let in; nil without `security`.
+  let door: Doorkeeper?
+
+  /// - Throws: when there is no pipe to be had.
+  init(configuration: Configuration, log: Logger, stop: StopSignal) throws(ServeFailure) {
+    (self.configuration, self.log, self.stop) = (configuration, log, stop)
+    door = try Doorkeeper.make(configuration)
+  }
 
   /// Serves on this thread until ``stop`` is requested.
   ///
@@ -24,6 +32,9 @@ struct Serving: Sendable {
     var kept = try openJournal()
     let clock = clock(&kept)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
+    // Before any other socket, and after all of them.
+    try ServeFailure.ofSockets { () throws(ZeroMQError) in try door?.start(context) }
+    defer { door?.stop() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
         configuration: configuration,
@@ -32,7 +43,7 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
-        stop: stop, clock: clock, log: log)
+        door: door, stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
   }
@@ -102,12 +113,14 @@ struct Serving: Sendable {
     let control = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       try parts.exchange.map { (exchange) throws(ZeroMQError) in
         try ControlThread(
-          context, configuration, exchange: exchange, reader: reader, epoch: loop.epoch, clock: parts.clock,
+          context, configuration, exchange: exchange, door: parts.door, reader: reader, epoch: loop.epoch,
+          clock: parts.clock,
           log: log)
       }
     }
     defer { control?.stop() }
     bound.control = control?.endpoints ?? []
+    try parts.door?.testItself(context, bound)
     onReady(bound)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
   }
@@ -125,6 +138,8 @@ struct Serving: Sendable {
 enum ServeFailure: Error, CustomStringConvertible {
   case socket(ZeroMQError)
   case journal(JournalError)
+  /// The trial of itself failed, in these words.
+  case security(String)
 
   static func ofSockets<Made: ~Copyable>(
     _ body: () throws(ZeroMQError) -> Made
@@ -136,7 +151,7 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): Server.status(of: error)
     case .journal(.locked): .unavailable
-    case .journal: .system
+    case .journal, .security: .system
     }
   }
 
@@ -144,6 +159,7 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): error.description
     case .journal(let error): error.description
+    case .security(let words): "security: \(words); nothing is served"
     }
   }
 }
