@@ -193,6 +193,9 @@ import Testing
     Trouble(code: "descriptors", severity: .warning, words: ["900 of 1024"]) { seen, _ in
       seen.metrics = MetricsText("process_open_fds 900\nprocess_max_fds 1024\n")
     },
+    Trouble(code: "memory", severity: .warning, words: ["7.0 GiB of this machine's 8.0 GiB"]) { seen, _ in
+      (seen.metrics, seen.memory) = (MetricsText("process_resident_memory_bytes 7516192768\n"), 0x1p33)
+    },
     Trouble(code: "security", severity: .warning, words: ["7 connections rejected: wrong_key"]) { seen, _ in
       seen.metrics = MetricsText("tidemark_security_rejections_total{reason=\"wrong_key\"} 7\n")
     },

@@ -10,6 +10,7 @@ import signal
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -139,11 +140,16 @@ def test_healthcheck_of_something_else(peers: Callable[..., Peer], words: bytes,
 
 def test_healthcheck_is_bounded(peers: Callable[..., Peer]) -> None:
     # Nothing at all, and a byte now and then without an end: the bound is of the whole.
-    for peer in (peers(None), peers(b"HTTP/1.1 200 OK\r\n\r\n", drips=True)):
+    urls = [peers(None).url, peers(b"HTTP/1.1 200 OK\r\n\r\n", drips=True).url]
+
+    def asked(url: str) -> float:
         begun = time.monotonic()
-        ran = command("healthcheck", "--url", peer.url)
+        ran = command("healthcheck", "--url", url)
         assert ran.returncode == 1 and "no answer in time" in ran.stdout
-        assert 1.9 < time.monotonic() - begun < 10
+        return time.monotonic() - begun
+
+    with ThreadPoolExecutor() as both:
+        assert all(1.9 < took < 10 for took in both.map(asked, urls))
 
 
 def test_healthcheck_of_nothing() -> None:
@@ -281,6 +287,37 @@ def test_a_lost_connection_is_told_and_found_again(panes: Callable[..., Pane]) -
         second.close()
 
 
+def test_without_a_stream_the_daemon_is_polled(examples: Examples, panes: Callable[..., Pane]) -> None:
+    busy = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "busy", "detail": "16 listen"}
+    examples.changed["/api/v1/events"] = (503, busy)
+    pane = panes(80, 24)
+    pane.run("top", "--url", examples.url)
+    pane.wait(r"◐ polling", r"● +fraud")
+    page: Json = json.loads(json.dumps(examples.answers["/api/v1/models"]))
+    page["models"][0]["model"] = "other"
+    examples.changed["/api/v1/models"] = (200, page)
+    pane.wait(r"◐ polling", r"● +other", lambda text: "fraud" not in text)
+
+
+def test_what_a_page_asks_for_is_not_there(examples: Examples, panes: Callable[..., Pane]) -> None:
+    path = f"/api/v1/decisions/{DECISION}"
+    examples.changed[path] = (404, {"code": "unknown_decision", "detail": "no longer kept", "status": 404})
+    pane = panes(80, 24)
+    pane.run("top", "--url", examples.url)
+    pane.wait(r"● live", r"● +fraud")
+    pane.press("d")
+    pane.wait(DECISION, r"404 unknown_decision: no longer kept", r"● live")
+
+
 def test_top_in_a_pipe_says_what_to_do_instead(examples: Examples) -> None:
     ran = command("top", "--url", examples.url)
     assert ran.returncode == 69 and "needs a terminal" in ran.stderr and "/api/v1/models" in ran.stderr and ran.stdout == ""
+
+
+def test_top_in_a_terminal_that_cannot_place_letters(examples: Examples, panes: Callable[..., Pane]) -> None:
+    pane = panes(80, 24)
+    pane.type("export TERM=dumb")
+    pane.press("Enter")
+    pane.run("top", "--url", examples.url)
+    pane.wait(r"needs a terminal")
+    pane.assert_clean()

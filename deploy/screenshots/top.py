@@ -126,7 +126,14 @@ def events(data: weather.Weather) -> Iterator[Event]:
 
 def claim(daemon: Daemon) -> None:
     """An orchestrator has taken two of the decisions, and begun with one."""
-    issued = {each["model"]: each["id"] for each in daemon.get("/api/v1/decisions")["decisions"] if each["state"] == "issued"}
+    def is_settled(page: Any) -> bool:
+        """Whether the last decision of each model is told."""
+        last = {each["decision"]["id"] for each in daemon.get("/api/v1/models")["models"] if each["decision"]}
+        return len(last) == len(LEARNED) and last <= {each["id"] for each in page["decisions"]}
+
+    daemon.until("/api/v1/status", lambda status: status["journal"]["outputs_waiting"] == 0)
+    page = daemon.until("/api/v1/decisions", is_settled)
+    issued = {each["model"]: each["id"] for each in page["decisions"] if each["state"] == "issued"}
     for model in CLAIMED:
         daemon.report("ack", issued[model], "--owner", "airflow")
     daemon.report("report", issued[CLAIMED[0]], "started", "--owner", "airflow")

@@ -110,14 +110,13 @@ extension Diagnosis {
         pass("file descriptors")
       }
     }
-    if let used = metrics["process_resident_memory_bytes"],
-      let limit = metrics["tidemark_memory_limit_bytes"], limit > 0
-    {
-      if used > 0.9 * limit {
+    if let used = metrics["process_resident_memory_bytes"], let all = seen.memory, all > 0 {
+      if used > 0.8 * all {
         add(
-          .warning, "memory", "\(Figures.bytes(used)) of \(Figures.bytes(limit)) memory are used",
-          "Above its limit the process is ended by the system.",
-          do: "Raise the limit, or lower limits.models.")
+          .warning, "memory",
+          "The daemon uses \(Figures.bytes(used)) of this machine's \(Figures.bytes(all))",
+          "When memory runs out the system ends a process, and it may be this one.",
+          do: "Give it more memory, or lower limits.models and the sizes under limits.")
       } else {
         pass("memory")
       }

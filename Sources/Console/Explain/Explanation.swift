@@ -143,7 +143,8 @@ package enum Explanation {
     let fired = retrain.rules.filter(\.fires).map(\.rule)
     if retrain.wouldRetrain { return "would be retrained now, by \(fired.joined(separator: ", "))" }
     return fired.isEmpty
-      ? "not retrained: no rule fires" : "not retrained, though \(fired.joined(separator: ", ")) fires"
+      ? "not retrained: no rule fires"
+      : "not retrained, though \(fired.joined(separator: " and ")) \(fired.count == 1 ? "fires" : "fire")"
   }
 
   static func words(_ block: RetrainAnswer.Block, _ model: ModelDetail) -> String {
