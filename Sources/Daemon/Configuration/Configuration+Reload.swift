@@ -27,6 +27,7 @@ extension Configuration {
     keep(\.sockets.control, "sockets.control")
     keep(\.sockets.isControlConfigured, "sockets.control")
     keep(\.sockets.reliable, "sockets.reliable")
+    keep(\.sinks, "sinks")
     keep(\.wire.frameBytes, "limits.frame_bytes")
     keep(\.wire.messageBytes, "limits.message_bytes")
     // A directory is in the journal's settings too, and both would be told.
