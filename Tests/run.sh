@@ -17,6 +17,9 @@ for option in "$@"; do
 done
 # The C++ example is compiled against cppzmq.
 DEBIAN_PACKAGES+=(cppzmq-dev)
+# Notifications are sent to a real Alertmanager, through libcurl, with certificates of our own; what is deployed is
+# checked by promtool, amtool, systemd-analyze and strace, and run in namespaces by unshare and ip.
+DEBIAN_PACKAGES+=(prometheus prometheus-alertmanager libcurl4 openssl systemd strace util-linux iproute2)
 set_up Tests/requirements.txt
 
 # Without it a crash can hang for minutes in the backtracer.

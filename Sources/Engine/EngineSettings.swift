@@ -23,6 +23,7 @@ package struct ModelSettings: Sendable {
   package var standard = StandardSettings()
   package var drift = DriftSettings()
   package var retrain = RetrainPolicy()
+  package var alerts = AlertConfiguration()
   /// A model that is silent for so long, by arrival, is told as alert `no_data`; nil never.
   package var noDataAfter: Duration?
 
@@ -51,6 +52,10 @@ package struct EngineSettings: Sendable {
   package var defaults = ModelSettings()
   package var unknownModels = UnknownModels.register
   package var limits = EngineLimits()
+  /// How often what is open is sent again, for whoever sends it; here it says how long a word holds.
+  package var resend = Duration.seconds(60)
+  /// Names these settings, in 12 hexadecimal digits; empty where nobody asks. Two with the same one decide alike.
+  package var revision = ""
   /// Whether decisions are sent again, expire and time out. Events without arrival times of their own, as in a
   /// file of plain events, say nothing of when somebody acted.
   package var runsDecisionTimers = true

@@ -128,8 +128,33 @@ LIMITS |= {
     "outputs that wait for the journal": (DELIVERY, declared("maximumWaiting")),
     "owner, token of feedback": (FEEDBACK, declared("maximumOwnerBytes")),
     "reason of feedback": (FEEDBACK, declared("maximumReasonBytes")),
+    "clients in the list of keys": ("Daemon/Security/AllowList.swift", declared("maximumClients")),
+    "name of a client": ("Daemon/Security/ClientsFile.swift", declared("maximumNameBytes")),
+    "prefix of sources of a client": ("Daemon/Security/AllowList.swift", r"bytes\.count <= (\d+)"),
+    "handshakes at once, each key": ("Daemon/Security/HandshakeLimit.swift", declared("burst")),
+    "handshakes a second after that, each key": ("Daemon/Security/HandshakeLimit.swift", declared("perSecond")),
+    "time of a handshake": 5.0,
     "detail of an answer": ("Events/Reason.swift", declared("maximumDetailBytes")),
     "retry_after_s": ("Wire/FeedbackReader.swift", r"\$0 < (1e9)"),
+}
+
+#: Of notifications.
+LIMITS |= {
+    "receivers of notifications": ("Sinks/WebhookSettings.swift", declared("maximumSinks")),
+    "messages that wait for receivers": ("Sinks/SinkExchange.swift", declared("capacity")),
+    "alerts open at an Alertmanager": ("Sinks/AlertmanagerTable.swift", declared("capacity")),
+    "alerts in one request": ("Sinks/AlertmanagerTable.swift", declared("perRequest")),
+    "pause between two attempts": ("Sinks/WebhookSink.swift", declared("longestPause")),
+    "pause that a receiver asks for": ("Sinks/Backoff.swift", declared("longestAsked")),
+    "time for a connection": ("Sinks/HTTPPost.swift", declared("connecting")),
+    "bytes of a receiver's answer": ("CCurl/include/CCurl.h", r"TAKEN_BYTES \((64 << 10)\)"),
+    "time for notifications at the end": ("Sinks/SinkService.swift", declared("stopPatience")),
+    "name of a webhook": ("Sinks/WebhookSettings.swift", declared("nameBytes")),
+    "secret of a webhook": [
+        ("Sinks/StandardWebhook.swift", r"secretBytes = (\d+)"),
+        ("Sinks/StandardWebhook.swift", r"secretBytes = \d+\.\.\.(\d+)"),
+    ],
+    "file of a secret": ("Sinks/Secret.swift", declared("maximumBytes")),
 }
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}

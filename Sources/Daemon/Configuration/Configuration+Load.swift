@@ -13,7 +13,11 @@ extension Configuration {
     _ file: String?, allowsPlaintext: Bool, readsKeys: Bool = true
   ) throws(ConfigurationProblems) -> Configuration {
     let defaultName = hostName
-    guard let file else { return Configuration(name: defaultName) }
+    guard let file else {
+      var configuration = Configuration(name: defaultName)
+      configuration.engine.revision = ConfigurationParser.revision(of: "", [])
+      return configuration
+    }
     func problem(_ message: String) -> ConfigurationProblems {
       ConfigurationProblems(file: file, problems: [.init(line: nil, key: "", message: message)])
     }
@@ -32,6 +36,15 @@ extension Configuration {
     }
     return try ConfigurationParser(file: file, allowsPlaintext: allowsPlaintext, readsKeys: readsKeys)
       .parse(text, defaultName: defaultName)
+  }
+
+  /// Reads a configuration that was written down, as the file of that name; files that it names are read as they are
+  /// today.
+  ///
+  /// - Throws: every problem at once.
+  static func reread(_ text: String, of file: String) throws(ConfigurationProblems) -> Configuration {
+    try ConfigurationParser(file: file, allowsPlaintext: true, readsKeys: false).parse(
+      text, defaultName: hostName)
   }
 
   /// The host's name, cut to what a topic has room for.

@@ -1,6 +1,7 @@
 package import Engine
 package import Events
 package import Journal
+package import Sinks
 package import Wire
 package import ZeroMQ
 
@@ -30,6 +31,11 @@ package struct Configuration: Sendable {
   package var security: SecuritySettings?
   package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
+  /// How the log is written.
+  package var log = LogSettings()
+  /// Where this was read, to read it again; nil without a file.
+  package var origin: Origin?
+  package var sinks = SinkSettings()
   /// Entries under `models`.
   package var configuredModels = 0
 
@@ -82,7 +88,10 @@ extension Configuration {
         reliable \(journal == nil ? "none" : list(sockets.reliable))
         journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
         security \(security?.summary ?? "none: plaintext, and whoever connects may do everything")
+        log      \(log.format.rawValue), \(log.level.rawValue)
+        revision \(engine.revision)
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
+      \(sinks.summary)
       """
   }
 }

@@ -35,6 +35,8 @@ struct ConfigurationParser {
       notes.problems.append(Self.problem(of: error))
     }
     guard notes.problems.isEmpty else { throw ConfigurationProblems(file: file, problems: notes.problems) }
+    configuration.engine.revision = Self.revision(of: text, notes.baselines)
+    configuration.origin = .init(file: file, text: text, allowsPlaintext: allowsPlaintext)
     return configuration
   }
 
@@ -57,16 +59,20 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits", "security",
+      "unknown_models", "limits", "log", "sinks", "alerts",
+      "security",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
+    if let alerts = members["alerts"] { readAlerts(alerts, into: &configuration.engine) }
     readJournal(members, into: &configuration)
     if let sockets = members["sockets"] {
       readSockets(sockets, into: &configuration.sockets, under: members)
     }
     if let security = members["security"] { configuration.security = readSecurity(security) }
+    if let log = members["log"] { readLog(log, into: &configuration.log) }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
+    if let sinks = members["sinks"] { readSinks(sinks, into: &configuration.sinks) }
     if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
       configuration.engine.unknownModels = unknown
     }
@@ -152,7 +158,7 @@ struct ConfigurationParser {
 
   private static let modelParts = [
     "preset", "batches_per_false_alarm", "baseline", "performance", "metrics", "drift", "retrain",
-    "no_data_after",
+    "no_data_after", "alerts",
   ]
 
   /// What may stand once; an absent version counts as one.
@@ -205,6 +211,7 @@ struct ConfigurationParser {
     if let metrics = members["metrics"] { readMetrics(metrics, into: &settings) }
     if let drift = members["drift"] { readDrift(drift, into: &settings.drift) }
     if let retrain = members["retrain"] { readRetrain(retrain, into: &settings.retrain) }
+    if let alerts = members["alerts"] { readAlerts(alerts, into: &settings.alerts) }
     settings.refreshDriftThreshold()
     if let silence = members["no_data_after"]?.duration() {
       settings.noDataAfter = silence == .zero ? nil : silence
@@ -223,7 +230,10 @@ struct ConfigurationParser {
     _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
     if let features = members["features"] {
       let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
-      if let baseline = table.read(features) { settings.baselineFeatures = baseline }
+      if let baseline = table.read(features) {
+        settings.baselineFeatures = baseline
+        notes.baselines.append(Self.checksum(of: baseline))
+      }
     }
     readLearning(members, into: &settings)
   }

@@ -79,14 +79,10 @@ final class Doorkeeper: Sendable {
     changed.signal()
   }
 
-  /// Reads the file of clients again. When anything is wrong with it, the list in force stays.
-  ///
-  /// - Returns: how many keys are let in now.
-  @discardableResult
-  package func reload() throws(ConfigurationProblems) -> Int {
-    let list = try ClientsFile.read(settings.clientsFile)
-    replace(list)
-    return list.clients.count
+  /// What is taken of a configuration that was read again, its file of clients with it; see `Reloading.Follower`.
+  func follow(_ configuration: Configuration) -> @Sendable () -> Void {
+    let list = configuration.security?.clients
+    return { if let list { self.replace(list) } }
   }
 
   /// Whether a reader's key has gone since the last call: what it reads must be cut.

@@ -16,6 +16,15 @@ package struct SecuritySettings: Sendable {
   package var clientsFile: String
   package var ipc = IPC.plain
 
+  /// What only a restart can change.
+  struct Identity: Equatable {
+    var key: PublicKey
+    var clientsFile: String
+    var ipc: IPC
+  }
+
+  var identity: Identity { Identity(key: keys.publicKey, clientsFile: clientsFile, ipc: ipc) }
+
   package init(keys: KeyPair, clients: AllowList, clientsFile: String) {
     self.keys = keys
     self.clients = clients

@@ -2,7 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
-import Synchronization
+import Sinks
 import Wire
 import ZeroMQ
 
@@ -25,8 +25,8 @@ struct ServeLoop: ~Copyable {
   static let commitPause = 8
   /// Neither pause is longer.
   static let longestCommitPause = Duration.milliseconds(20)
-  /// What a stop waits for the last commit.
-  static let lastCommitPatience = Duration.seconds(2)
+  /// What a stop waits for the last commit, from its beginning on.
+  static let lastCommitPatience = DrainSchedule.committing
 
   /// What the loop is made of besides its sockets.
   struct Parts {
@@ -38,6 +38,12 @@ struct ServeLoop: ~Copyable {
     var journal: JournalThread?
     /// Nil without a control socket.
     var exchange: ControlExchange?
+    var reloading: Reloading?
+    var service: ServiceState
+    /// Nil when no service manager is to be told anything.
+    var notice: ServiceNotice?
+    /// Nil when nobody is notified.
+    var sinks: SinkExchange?
     /// Nil without `security`.
     var door: Doorkeeper?
     var stop: StopSignal
@@ -54,8 +60,13 @@ struct ServeLoop: ~Copyable {
   private let doorSlot: Poller.Slot?
   private var gate: Gate
   private let answers: AnswerEncoder
+  private let offeredSlot: Poller.Slot?
   private let journal: JournalThread?
   private let exchange: ControlExchange?
+  private let reloading: Reloading?
+  private let service: ServiceState
+  private let notice: ServiceNotice?
+  private let sinks: SinkExchange?
   private let stop: StopSignal
   private let clock: ServeClock
 
@@ -68,6 +79,10 @@ struct ServeLoop: ~Copyable {
   private var writingCost = Duration.zero
   /// Whether the last turn left nothing to read.
   private var isDrained = true
+  /// Of the end, once it was asked for.
+  private var drain = DrainSchedule()
+  /// When a service manager is to be told that the loop turns.
+  private var nextNotice = Timestamp.max
   /// Writes down what is received, when asked to.
   private var recorder: Recorder?
 
@@ -100,7 +115,15 @@ struct ServeLoop: ~Copyable {
     if let door = parts.door { doorSlot = poller.add(door.changed) } else { doorSlot = nil }
     (door, gate) = (parts.door, Gate(parts.door))
     answers = AnswerEncoder(name: configuration.name)
+    if let reloading = parts.reloading {
+      offeredSlot = poller.add(reloading.offered)
+    } else {
+      offeredSlot = nil
+    }
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
+    (reloading, service, notice) = (parts.reloading, parts.service, parts.notice)
+    if notice?.watchdogInterval != nil { nextNotice = now }
+    sinks = parts.sinks
     decoder = MessageDecoder(limits: configuration.wire)
     account = Account(log: parts.log)
     self.poller = poller
@@ -121,8 +144,8 @@ struct ServeLoop: ~Copyable {
   /// The numbering of what is published.
   var epoch: UInt64 { delivery.epoch }
 
-  /// Runs until told to stop; then nothing more is read, and what was published goes out while the
-  /// sockets linger.
+  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says, and goes
+  /// out while the sockets linger.
   ///
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
@@ -130,8 +153,8 @@ struct ServeLoop: ~Copyable {
     let start = clock.now
     recorder?.tell(start)
     delivery.advance(to: start)
-    while !stop.isRequested {
-      _ = try poller.wait(milliseconds: timeout)
+    while try goesOn() {
+      _ = try poller.wait(milliseconds: stop.isRequested ? 0 : timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
       // is sent alerts should be sent the assessments that he subscribed to.
       try output.takeSubscriptions(at: clock.now)
@@ -140,7 +163,9 @@ struct ServeLoop: ~Copyable {
       for way in IngestPorts.Way.allCases where ports.isReadable(way, poller) { try takeMessages(from: way) }
       takeFeedback()
       try heedDoor()
+      takeReload()
       let now = clock.now
+      tellAlive(at: now)
       delivery.advance(to: now)
       recorder?.flush(at: now)
       takeOutcome(at: now)
@@ -150,7 +175,9 @@ struct ServeLoop: ~Copyable {
       if output.owesSources(at: now) { try sendStatus(at: now) }
     }
     try finish()
-    account.enter(recorder?.close())
+    account.enter(recorder?.close(within: drain.left(for: DrainSchedule.recording, at: clock.now)))
+    try output.setLinger(drain.linger(at: clock.now))
+    try ports.setLinger(drain.linger(at: clock.now))
     return account.metadata
   }
 
@@ -162,9 +189,10 @@ struct ServeLoop: ~Copyable {
 
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    var due = min(delivery.nextDue ?? .max, output.nextDue ?? .max, recorder.nextFlush ?? .max)
+    let signs = min(output.nextDue ?? .max, nextNotice)
+    var due = min(delivery.nextDue ?? .max, signs, recorder.nextFlush ?? .max)
     guard due != .max else { return nil }
-    if due < commitAllowed { due = min(commitAllowed, output.nextDue ?? .max) }
+    if due < commitAllowed { due = min(commitAllowed, signs) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
     // To the millisecond at least, but what is due already is not waited for.
     return nanoseconds <= 0 ? 0 : Int(min(nanoseconds, 3_600_000_000_000) / 1_000_000) + 1
@@ -189,7 +217,7 @@ struct ServeLoop: ~Copyable {
       }
       if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
-      if stop.isRequested || now >= end! { break }
+      if now >= end! { break }
     }
     isDrained = false
   }
@@ -219,8 +247,10 @@ struct ServeLoop: ~Copyable {
   /// Tells a publisher of the lossless lane why the last message was refused; who is let in no more is told nothing.
   private func tell(_ refusal: Remark, at now: Timestamp) throws(ZeroMQError) {
     guard refusal.reason.isOfSender, refusal.reason != .keyRefused,
-      let sequence = MessageDecoder.refusal(of: ports.frames(of: .reliable), refusal)?.header.sequence
+      ports.frames(of: .reliable).count >= 2,
+      let header = FramedHeader(parsing: ports.frames(of: .reliable)[1])
     else { return }
+    let sequence = SequenceNumber(epoch: header.epoch, number: header.number)
     try ports.reply(to: ports.peer, answers.refusal(refusal, sequence, expected: nil, at: now))
   }
 
@@ -264,11 +294,39 @@ struct ServeLoop: ~Copyable {
       case .send(let message, let kind):
         try output.send(message)
         exchange?.setPublished(message.number)
+        sinks?.offer(SinkMessage(message))
         account.countPublished(kind)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
       }
     }
+  }
+
+  // MARK: The life of the service
+
+  private mutating func goesOn() throws(ZeroMQError) -> Bool {
+    !stop.isRequested || drain.wantsTurn(at: clock.now, isDrained: isDrained)
+  }
+
+  /// Swaps the settings, if there are others, with everything that is known; see `Reloading`.
+  private mutating func takeReload() {
+    guard let reloading, let offeredSlot, poller.isReadable(offeredSlot), let offer = reloading.takeOffer()
+    else {
+      return
+    }
+    let now = clock.now
+    delivery.advance(to: now)
+    do throws(StateError) {
+      try delivery.reload(offer.settings)
+      recorder?.record(offer.origin, revision: offer.settings.revision, at: now)
+      reloading.settle(.taken(cost: now.duration(to: clock.now)))
+    } catch { reloading.settle(.refused(error)) }
+  }
+
+  private mutating func tellAlive(at now: Timestamp) {
+    guard now >= nextNotice, let notice, let interval = notice.watchdogInterval else { return }
+    nextNotice = now.advanced(by: interval)
+    notice.alive("\(delivery.engine.modelCount) models, \(account.received) events, \(service.summary)")
   }
 
   // MARK: Journal
@@ -309,8 +367,9 @@ struct ServeLoop: ~Copyable {
 
   /// Stores everything, sends what was stored, and says that this is the end.
   private mutating func finish() throws(ZeroMQError) {
+    sinks?.close(at: clock.now.advanced(by: SinkService.stopPatience))
     if let journal {
-      let end = clock.now.advanced(by: Self.lastCommitPatience)
+      let end = drain.end(of: Self.lastCommitPatience, at: clock.now)
       // What is under way, and then the rest.
       for _ in 0..<2 {
         if delivery.isCommitting { try awaitOutcome(of: journal, until: end) }
@@ -331,20 +390,5 @@ struct ServeLoop: ~Copyable {
       take(journal.takeOutcome(), at: clock.now)
     }
     try perform(at: clock.now)
-  }
-}
-
-/// Tells a polling thread to stop, from any other thread.
-final class StopSignal: Sendable {
-  let wakeup: Wakeup
-  private let flag = Atomic(false)
-
-  init() throws(ZeroMQError) { wakeup = try Wakeup() }
-
-  var isRequested: Bool { flag.load(ordering: .acquiring) }
-
-  func request() {
-    flag.store(true, ordering: .releasing)
-    wakeup.signal()
   }
 }

@@ -2,6 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
+import Sinks
 import Synchronization
 import Wire
 import ZeroMQ
@@ -13,11 +14,21 @@ struct Serving: Sendable {
   let stop: StopSignal
   /// Says who is let in; nil without `security`.
   let door: Doorkeeper?
+  /// Where it is told to read its configuration again; nil where nobody can tell it.
+  var hangups: Hangups?
+  /// What follows the configuration besides the engine.
+  var followers: [Reloading.Follower] = []
+  var notice: ServiceNotice?
 
   /// - Throws: when there is no pipe to be had.
-  init(configuration: Configuration, log: Logger, stop: StopSignal) throws(ServeFailure) {
+  init(
+    configuration: Configuration, log: Logger, stop: StopSignal, hangups: Hangups? = nil,
+    notice: ServiceNotice? = nil
+  ) throws(ServeFailure) {
     (self.configuration, self.log, self.stop) = (configuration, log, stop)
+    (self.hangups, self.notice) = (hangups, notice)
     door = try Doorkeeper.make(configuration)
+    if let door { followers = [door.follow] }
   }
 
   /// Serves on this thread until ``stop`` is requested.
@@ -35,6 +46,8 @@ struct Serving: Sendable {
     // Before any other socket, and after all of them.
     try ServeFailure.ofSockets { () throws(ZeroMQError) in try door?.start(context) }
     defer { door?.stop() }
+    let service = ServiceState(revision: configuration.engine.revision, at: clock.now)
+    stop.onRequest { service.beginStopping() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
         configuration: configuration,
@@ -43,6 +56,12 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
+        reloading: hangups == nil
+          ? nil
+          : try Reloading(
+            configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
+        service: service, notice: notice,
+        sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
         door: door, stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
@@ -119,9 +138,18 @@ struct Serving: Sendable {
       }
     }
     defer { control?.stop() }
+    let sinks = SinkService(configuration, parts, reader: reader, epoch: loop.epoch)
+    defer { sinks?.stop() }
     bound.control = control?.endpoints ?? []
     try parts.door?.testItself(context, bound)
+    if let reloading = parts.reloading {
+      try ServeFailure.ofSockets { () throws(ZeroMQError) in try reloading.start() }
+      hangups?.follow { reloading.request() }
+    }
+    defer { parts.reloading?.stop() }
+    parts.service.beginServing()
     onReady(bound)
+    notice?.ready(parts.service.summary)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
   }
 
