@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import signal
 import socket
 import stat
 import subprocess
@@ -159,6 +160,52 @@ def sources(guarded: Guarded, last: str) -> set[str]:
         if last in seen:
             return seen
     raise AssertionError(f"no account of {last}")
+
+
+# A key that is taken back.
+
+
+def reloaded(guarded: Guarded, word: str) -> None:
+    """Reads the configuration again; waits for what comes of it."""
+    before = guarded.daemon.log.count(f" {word}")
+    os.kill(guarded.daemon.process.pid, signal.SIGHUP)
+    until(lambda: guarded.daemon.log.count(f" {word}") > before, word, guarded.answered)
+
+
+def test_a_revoked_key_is_refused_at_the_door_and_behind_it(guarded: Guarded) -> None:
+    guarded.serve()
+    publisher = guarded.client(zmq.XPUB, "serving-a", "ingest")
+    assert publisher.poll(GIVE_UP_S * 1000)
+    readers = [guarded.client(zmq.SUB, name, "output") for name in ("pager", "all")]
+    for reader in readers:
+        reader.setsockopt(zmq.SUBSCRIBE, b"head/")
+        assert reader.poll(GIVE_UP_S * 1000)
+    guarded.send(publisher, "serving-a/1")
+    assert "serving-a/1" in sources(guarded, "serving-a/1")
+    # What is wrong with the file leaves the list as it was.
+    (guarded.folder / "clients.yaml").write_text("clients: [{name: me}]")
+    reloaded(guarded, "reload refused")
+    assert guarded.outcome(zmq.PUB, guarded.end("ingest"), guarded.keys["serving-a"]) == CONNECTED
+    guarded.write_clients("all")
+    reloaded(guarded, "reloaded")
+    assert guarded.outcome(zmq.PUB, guarded.end("ingest"), guarded.keys["serving-a"]) == zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    guarded.send(publisher, "serving-a/2")
+    guarded.daemon.wait_for_line("key_refused", "in the list no more")
+    # Readers were cut, and only those that may come back have.
+    for reader in readers:
+        while reader.poll(0):
+            reader.recv_multipart()
+    for _ in range(3):
+        assert readers[1].poll(GIVE_UP_S * 1000)
+        readers[1].recv_multipart()
+    assert not readers[0].poll(0)
+    assert "serving-a/2" not in sources(guarded, "serving-a/1")
+    # And given again, everything is as before.
+    guarded.write_clients(*CLIENTS)
+    reloaded(guarded, "reloaded")
+    guarded.send(publisher, "serving-a/3")
+    assert "serving-a/3" in sources(guarded, "serving-a/3")
+    guarded.figures()
 
 
 # ipc.

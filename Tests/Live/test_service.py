@@ -462,7 +462,7 @@ def test_check_online_says_what_stands_in_the_way(folder: Path, ipc: Sockets) ->
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        sockets = {**ipc, "output": [f"tcp://127.0.0.1:{port}"], "control": [f"ipc://{folder}/no/control"]}
+        sockets = {**ipc, "output": [f"tcp://127.0.0.1:{port}"], "control": [f"ipc://{folder}/no/where/control"]}
         given = settings(sockets, state=str(state), limits={"sources": 1_000_000})
         ran = run("check", "--online", "--config", configure(folder, given))
     said = ran.out.decode()

@@ -267,8 +267,10 @@ struct ServeLoop: ~Copyable {
   /// Tells a publisher of the lossless lane why the last message was refused; who is let in no more is told nothing.
   private func tell(_ refusal: Remark, at now: Timestamp) throws(ZeroMQError) {
     guard refusal.reason.isOfSender, refusal.reason != .keyRefused,
-      let sequence = MessageDecoder.refusal(of: ports.frames(of: .reliable), refusal)?.header.sequence
+      ports.frames(of: .reliable).count >= 2,
+      let header = FramedHeader(parsing: ports.frames(of: .reliable)[1])
     else { return }
+    let sequence = SequenceNumber(epoch: header.epoch, number: header.number)
     try ports.reply(to: ports.peer, answers.refusal(refusal, sequence, expected: nil, at: now))
   }
 
