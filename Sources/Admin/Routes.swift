@@ -37,7 +37,7 @@ struct Routes: Sendable {
         ?? .problem(.badRequest, "target", "the path is not percent-encoded UTF-8")
     }
     let file = Embedded.file(at: target.segments)
-    if let refusal = gate.refusal(of: head, isPage: file?.isPage ?? false) { return refusal }
+    if let refusal = gate.refusal(of: head, isPage: file?.policy != nil) { return refusal }
     if let file { return file.answer(to: head) }
     // Probes are answered whatever else is asked.
     switch target.segments {

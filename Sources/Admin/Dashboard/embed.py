@@ -1,4 +1,4 @@
-"""Writes Embedded.swift from the files of the dashboard and the OpenAPI file; see README.md here."""
+"""Writes Embedded.swift from the OpenAPI file; see README.md here."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".yaml": "application/yaml",
-}
 
 
 def literal(text: str) -> str:
@@ -22,17 +15,14 @@ def literal(text: str) -> str:
 
 
 def main() -> None:
-    files = [ROOT / "protocol" / "http" / "openapi.yaml"]
-    files += sorted(each for each in HERE.iterdir() if each.suffix in TYPES and each.suffix != ".yaml")
-    entries = "".join(
-        f'    EmbeddedFile("{each.name}", "{TYPES[each.suffix]}", {literal(each.read_text(encoding="utf-8"))}),\n'
-        for each in files
-    )
+    text = (ROOT / "protocol" / "http" / "openapi.yaml").read_text(encoding="utf-8")
     (HERE.parent / "Embedded.swift").write_text(
         "// swift-format-ignore-file\n"
-        "// Written by Dashboard/embed.py; change the files that it reads.\n\n"
-        "/// The files that are part of the binary.\n"
-        "enum Embedded {\n  static let files: [EmbeddedFile] = [\n" + entries + "  ]\n}\n",
+        "// Written by Dashboard/embed.py; change the file that it reads.\n\n"
+        "/// The files that are part of the binary, besides the dashboard.\n"
+        "enum Embedded {\n  static let files: [EmbeddedFile] = [\n"
+        f'    EmbeddedFile("openapi.yaml", "application/yaml", {literal(text)})\n'
+        "  ]\n}\n",
         encoding="utf-8",
     )
 
