@@ -46,6 +46,13 @@ let package = Package(
     room("Decisions", ["Events"]),
     room("Engine", ["Events", "Monitoring", "Decisions"]),
     room("Journal", ["Events", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    room(
+      "Sinks",
+      [
+        "CCurl", "Events", "Wire", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(
       name: "Admin",
       dependencies: [
@@ -59,13 +66,14 @@ let package = Package(
       "Daemon",
       [
         "Admin", "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal",
-        "Yams",
+        "Sinks", "Yams",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    room("Console", ["Events", "Wire"]),
     .executableTarget(
       name: "tidemark",
       dependencies: [
-        "Daemon", "Events", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Console", "Daemon", "Events", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .target(name: "TestSupport", dependencies: ["Events"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -77,12 +85,14 @@ let package = Package(
     tests("Decisions", ["Decisions", "Events"]),
     tests("Engine", ["Engine", "Events", "Monitoring", "Decisions", "Wire"]),
     tests("Journal", ["Journal", "Events", .product(name: "GRDB", package: "GRDB.swift")]),
+    tests("Sinks", ["Sinks", "Events", .product(name: "Logging", package: "swift-log")]),
     tests(
       "Daemon",
       [
         "Daemon", "ZeroMQ", "Events", "Engine", "Monitoring", "Wire", "Journal",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    tests("Console", ["Console", "Events"]),
     tests(
       "Admin",
       [

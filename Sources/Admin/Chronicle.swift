@@ -67,6 +67,8 @@ package final class Chronicle: Sendable {
     var number: UInt64
   }
 
+  /// Before the first message that is kept.
+  var beginning: Place { state.withLock { Place(epoch: $0.epoch, number: $0.forgotten) } }
   var end: Place { state.withLock { Place(epoch: $0.epoch, number: $0.last) } }
 
   /// Messages after a place, in order, and how many between are no longer kept.

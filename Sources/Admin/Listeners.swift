@@ -76,10 +76,10 @@ final class Listeners: Sendable {
       guard var client = state.clients[id], !client.isClosed, !state.hasEnded else { return nil }
       client.isRung = false
       var events: [UInt8] = []
-      // Another numbering, after a journal was put back: from its beginning on.
+      // Of another numbering, as before the first message of all, it reads from the beginning.
+      if board.chronicle.end.epoch != client.place.epoch { client.place = board.chronicle.beginning }
       let end = board.chronicle.end
       let found = board.chronicle.messages(after: client.place, limit: Self.messagesAtOnce)
-      if found == nil { client.place = end }
       var lost = found?.lost ?? 0
       for message in found?.messages ?? [] {
         client.place = Chronicle.Place(epoch: message.epoch, number: message.number)

@@ -1,29 +1,6 @@
 // How policies lie in the journal. Settings are not kept: they are the configuration's.
 package import Events
 
-extension AlertPolicy {
-  package func encode(to writer: inout StateWriter) {
-    writer.write(openings)
-    writer.write(openEpisode) { writer, episode in
-      writer.write(episode.ordinal)
-      writer.write(episode.revision)
-      writer.write(episode.openedAt)
-      writer.write(episode.severity.rawValue)
-    }
-  }
-
-  package init(from reader: inout StateReader) throws(StateError) {
-    let openings = try reader.readCount()
-    let episode = try reader.readOptional { (reader) throws(StateError) in
-      Episode(
-        ordinal: try reader.readCount(), revision: try reader.readCount(),
-        openedAt: try reader.readTimestamp(),
-        severity: try reader.readWord())
-    }
-    self.init(openings: openings, openEpisode: episode)
-  }
-}
-
 extension RetrainTrigger {
   package func encode(to writer: inout StateWriter) {
     writer.write(lastRetrain)

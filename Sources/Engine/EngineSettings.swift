@@ -23,6 +23,7 @@ package struct ModelSettings: Sendable {
   package var standard = StandardSettings()
   package var drift = DriftSettings()
   package var retrain = RetrainPolicy()
+  package var alerts = AlertConfiguration()
   /// A model that is silent for so long, by arrival, is told as alert `no_data`; nil never.
   package var noDataAfter: Duration?
 
@@ -34,6 +35,9 @@ package struct EngineLimits: Sendable, Equatable {
   /// Models watched; 4.2 KiB each with default rings, so 42 MiB, beside 80 bytes a feature column, or 2 KiB under preset
   /// `standard`.
   package var models = 10_000
+  /// Feature columns of all models' baselines, a season's parts each: at 150 bytes 150 MiB, under preset `standard` at
+  /// 2 KiB 2 GiB. One batch may have 65,536, so without it 10,000 models could ask for a hundred GiB.
+  package var columns = 1_000_000
   /// Sources accounted for; at most 25 KiB each, for those that send no sequence numbers: 100 MiB.
   package var sources = 4_096
 
@@ -51,6 +55,10 @@ package struct EngineSettings: Sendable {
   package var defaults = ModelSettings()
   package var unknownModels = UnknownModels.register
   package var limits = EngineLimits()
+  /// How often what is open is sent again, for whoever sends it; here it says how long a word holds.
+  package var resend = Duration.seconds(60)
+  /// Names these settings, in 12 hexadecimal digits; empty where nobody asks. Two with the same one decide alike.
+  package var revision = ""
   /// Whether decisions are sent again, expire and time out. Events without arrival times of their own, as in a
   /// file of plain events, say nothing of when somebody acted.
   package var runsDecisionTimers = true

@@ -35,7 +35,7 @@ extension ModelState {
     let publication = Publication(model: key, time: modelTime, cause: cause, output: .decision(decision))
     perform(
       life.issue(decision, publication, at: circumstances.arrival), occasion, at: circumstances.arrival,
-      circumstances, &effects)
+      sources, &effects)
     isLifeChanged = true
   }
 
@@ -53,29 +53,29 @@ extension ModelState {
   ///
   /// - Parameter arrival: when it happens, on the arrival clock.
   mutating func perform(
-    _ step: RetrainLife.Step, _ occasion: some Occasion, at arrival: Timestamp,
-    _ circumstances: Circumstances,
+    _ step: RetrainLife.Step, _ occasion: some Occasion, at arrival: Timestamp, _ sources: [SourceLedger],
     _ effects: inout [Effect]
   ) {
-    raise(step.stall, occasion, at: arrival, &effects)
+    raise(step.stall, occasion, at: arrival, sources, &effects)
     for publication in step.publications { effects.append(.publish(publication)) }
-    raise(step.relief, occasion, at: arrival, &effects)
+    raise(step.relief, occasion, at: arrival, sources, &effects)
   }
 
   private mutating func raise(
-    _ stall: Finding?, _ occasion: some Occasion, at arrival: Timestamp, _ effects: inout [Effect]
+    _ stall: Finding?, _ occasion: some Occasion, at arrival: Timestamp, _ sources: [SourceLedger],
+    _ effects: inout [Effect]
   ) {
     guard let stall, let transition = alerts.orchestrator.observe(stall, at: arrival) else { return }
-    publishAlert(transition, occasion, at: arrival, &effects)
+    tell(transition, of: .orchestrator, at: arrival, occasion, sources, &effects)
   }
 
   /// Takes a report on one of its decisions. Appends what follows from it, the answer last.
   mutating func take(
-    _ feedback: Feedback, _ occasion: some Occasion, _ circumstances: Circumstances,
-    into effects: inout [Effect]
+    _ feedback: Feedback, _ occasion: some Occasion, _ sources: [SourceLedger],
+    _ circumstances: Circumstances, into effects: inout [Effect]
   ) throws(FeedbackAnswer.Refusal) {
     let (claim, step) = try life.take(feedback, at: circumstances.arrival, cause: occasion.cause)
-    perform(step, occasion, at: circumstances.arrival, circumstances, &effects)
+    perform(step, occasion, at: circumstances.arrival, sources, &effects)
     isLifeChanged = true
     effects.append(.answer(.granted(claim)))
   }
@@ -84,20 +84,22 @@ extension ModelState {
 
   /// The model has been silent for too long. It holds everything else: no data resolves nothing.
   mutating func beginSilence(
-    at arrival: Timestamp, _ circumstances: Circumstances, _ effects: inout [Effect]
+    at arrival: Timestamp, _ sources: [SourceLedger], _ effects: inout [Effect]
   ) {
-    observeSilence(isViolated: true, DeadlineOccasion(due: arrival), at: arrival, &effects)
+    observeSilence(isViolated: true, DeadlineOccasion(due: arrival), at: arrival, sources, &effects)
   }
 
   mutating func endSilence(
-    _ occasion: some Occasion, _ circumstances: Circumstances, _ effects: inout [Effect]
+    _ occasion: some Occasion, _ sources: [SourceLedger], _ circumstances: Circumstances,
+    _ effects: inout [Effect]
   ) {
     guard !circumstances.isHeld else { return }
-    observeSilence(isViolated: false, occasion, at: circumstances.arrival, &effects)
+    observeSilence(isViolated: false, occasion, at: circumstances.arrival, sources, &effects)
   }
 
   private mutating func observeSilence(
-    isViolated: Bool, _ occasion: some Occasion, at arrival: Timestamp, _ effects: inout [Effect]
+    isViolated: Bool, _ occasion: some Occasion, at arrival: Timestamp, _ sources: [SourceLedger],
+    _ effects: inout [Effect]
   ) {
     // An alert that is open ends also when nobody asks for it any more.
     let limit = noDataAfter ?? .zero
@@ -105,15 +107,6 @@ extension ModelState {
       monitor: .noData, isViolated: isViolated, severity: .medium,
       value: isViolated ? limit.secondsValue : 0, threshold: limit.secondsValue)
     guard let transition = alerts.noData.observe(finding, at: arrival) else { return }
-    publishAlert(transition, occasion, at: arrival, &effects)
-  }
-
-  /// Publishes an alert that lives on the arrival clock.
-  private func publishAlert(
-    _ transition: AlertTransition, _ occasion: some Occasion, at arrival: Timestamp, _ effects: inout [Effect]
-  ) {
-    effects.append(
-      .publish(
-        Publication(model: key, time: arrival, cause: occasion.cause, output: .alert(transition))))
+    tell(transition, of: .noData, at: arrival, occasion, sources, &effects)
   }
 }

@@ -19,6 +19,11 @@ struct ModelState: Sendable {
 
   let key: ModelKey
   let noDataAfter: Duration?
+  let alerting: AlertSettings
+  /// Which settings judge it.
+  let ruleRevision: UInt32
+  /// How often what is open is sent again.
+  let resend: Duration
   /// The largest event time so far; never goes back.
   var modelTime: Timestamp
   /// When the event or deadline that set `modelTime` came: from there, waiting for a deadline runs
@@ -54,7 +59,9 @@ struct ModelState: Sendable {
 
   // What a checkpoint is still to be told.
   var isChanged = false
-  var isBaselineChanged = false
+  var isBaselineChanged = false { didSet { if isBaselineChanged { hasOwnBaseline = true } } }
+  /// Whether the feature baseline came as an event or was learned: then it stands before a configured one.
+  var hasOwnBaseline = false
   /// Whether there is something for the history.
   var isHeard = false
   /// Whether the open decision may be another than the engine knows.
@@ -64,25 +71,19 @@ struct ModelState: Sendable {
   struct FleetColumns: Sendable, Equatable {
     var tested = 0
     var drifted = 0
+    /// Of baselines, held or being learned; see ``EngineLimits/columns``.
+    var held = 0
 
     mutating func replace(_ old: FleetColumns, by new: FleetColumns) {
       tested += new.tested - old.tested
       drifted += new.drifted - old.drifted
+      held += new.held - old.held
     }
   }
 
   /// This model's part of what e-BH counts with.
-  var columns: FleetColumns { FleetColumns(tested: drift.testedColumns, drifted: drift.driftedColumns) }
-
-  struct Alerts: Sendable {
-    var accuracy = AlertPolicy()
-    var latency = AlertPolicy()
-    var drift = AlertPolicy()
-    var schema = AlertPolicy()
-    /// Of business metrics, in the monitor's order.
-    var metrics: [AlertPolicy] = []
-    var orchestrator = AlertPolicy()
-    var noData = AlertPolicy()
+  var columns: FleetColumns {
+    FleetColumns(tested: drift.testedColumns, drifted: drift.driftedColumns, held: drift.heldColumns)
   }
 
   init(
@@ -90,6 +91,9 @@ struct ModelState: Sendable {
   ) {
     self.key = key
     noDataAfter = settings.noDataAfter
+    alerting = settings.alerts.settings(settings.preset)
+    ruleRevision = settings.ruleRevision
+    resend = engine.resend
     runsDecisionTimers = engine.runsDecisionTimers
     modelTime = time
     (arrivedAt, lastHeard) = (arrival, arrival)
@@ -176,7 +180,7 @@ struct ModelState: Sendable {
     fireDeadlines(before: time, sources, circumstances, into: &effects)
     let isLate = advance(to: time, arrival: circumstances.arrival)
     lastHeard = circumstances.arrival
-    if alerts.noData.openEpisode != nil { endSilence(event.header, circumstances, &effects) }
+    if alerts.noData.openEpisode != nil { endSilence(event.header, sources, circumstances, &effects) }
     var refusal: Remark?
     switch event.body {
     case .metrics(let metrics): apply(metrics, of: event.header, sources, circumstances, into: &effects)
@@ -218,27 +222,28 @@ struct ModelState: Sendable {
     if circumstances.keepsHistory { history.note(metrics, at: modelTime) }
     if circumstances.reporting { publish(.performance(performance.assessment), occasion, &effects) }
     if let verdict = verdicts.accuracy, alerts.accuracy.isMoved(byViolation: verdict.isDrifted) {
-      raise(performance.finding(.accuracy, verdict), occasion, circumstances, &effects)
+      raise(
+        performance.finding(.accuracy, verdict), in: .accuracy, occasion, sources, circumstances, &effects)
     }
     if let verdict = verdicts.latency, alerts.latency.isMoved(byViolation: verdict.isDrifted) {
-      raise(performance.finding(.latency, verdict), occasion, circumstances, &effects)
+      raise(performance.finding(.latency, verdict), in: .latency, occasion, sources, circumstances, &effects)
     }
-    if !alerts.metrics.isEmpty { raiseMetrics(occasion, circumstances, &effects) }
+    if !alerts.metrics.isEmpty { raiseMetrics(occasion, sources, circumstances, &effects) }
     if isIdle { evaluate(drift: nil, occasion, sources, circumstances, &effects) }
   }
 
   /// What the last measurement says of business metrics.
   private mutating func raiseMetrics(
-    _ occasion: some Occasion, _ circumstances: Circumstances, _ effects: inout [Effect]
+    _ occasion: some Occasion, _ sources: [SourceLedger], _ circumstances: Circumstances,
+    _ effects: inout [Effect]
   ) {
-    guard !circumstances.isHeld else { return }
     for index in alerts.metrics.indices {
       guard let verdict = performance.metricVerdict(at: index),
-        alerts.metrics[index].isMoved(byViolation: verdict.isDrifted),
-        let finding = performance.metricFinding(at: index, verdict),
-        let transition = alerts.metrics[index].observe(finding, at: modelTime)
+        alerts.metrics[index].isMoved(byViolation: verdict.isDrifted)
       else { continue }
-      publish(.alert(transition), occasion, &effects)
+      raise(
+        performance.metricFinding(at: index, verdict), in: .metric(index), occasion, sources, circumstances,
+        &effects)
     }
   }
 
@@ -269,7 +274,7 @@ struct ModelState: Sendable {
       return
     }
     if let finding = drift.schemaFinding, alerts.schema.isMoved(byViolation: finding.isViolated) {
-      raise(finding, occasion, circumstances, &effects)
+      raise(finding, in: .schema, occasion, sources, circumstances, &effects)
     }
     tell(assessment, of: occasion, sources, circumstances, into: &effects)
   }
@@ -281,11 +286,11 @@ struct ModelState: Sendable {
     if circumstances.keepsHistory { history.note(assessment, of: key, at: modelTime) }
     noteBatch()
     if circumstances.reporting { publish(.drift(assessment), occasion, &effects) }
-    raise(drift.finding(for: assessment), occasion, circumstances, &effects)
+    raise(drift.finding(for: assessment), in: .drift, occasion, sources, circumstances, &effects)
     let evidence = RetrainEvidence.Drift(
       isDetected: assessment.isDrifted, maximumScore: assessment.maximumScore ?? 0,
       severity: assessment.severity)
-    evaluate(drift: evidence, occasion, sources, circumstances, &effects)
+    evaluate(drift: isDriftInhibited ? nil : evidence, occasion, sources, circumstances, &effects)
   }
 
   private mutating func noteBatch() {
@@ -315,9 +320,9 @@ struct ModelState: Sendable {
       let due = life.deadline
       perform(
         life.fire(at: due, isRecovered: performance.accuracyBreach == nil), DeadlineOccasion(due: due),
-        at: due, circumstances, &effects)
+        at: due, sources, &effects)
       isLifeChanged = true
-    case .silence: beginSilence(at: silenceDeadline, circumstances, &effects)
+    case .silence: beginSilence(at: silenceDeadline, sources, &effects)
     }
   }
 
@@ -350,21 +355,6 @@ struct ModelState: Sendable {
 
   func publish(_ output: Output, _ occasion: some Occasion, _ effects: inout [Effect]) {
     effects.append(.publish(Publication(model: key, time: modelTime, cause: occasion.cause, output: output)))
-  }
-
-  private mutating func raise(
-    _ finding: Finding?, _ occasion: some Occasion, _ circumstances: Circumstances, _ effects: inout [Effect]
-  ) {
-    guard let finding, !circumstances.isHeld else { return }
-    let transition: AlertTransition? =
-      switch finding.monitor {
-      case .accuracy: alerts.accuracy.observe(finding, at: modelTime)
-      case .latency: alerts.latency.observe(finding, at: modelTime)
-      case .drift: alerts.drift.observe(finding, at: modelTime)
-      case .schema: alerts.schema.observe(finding, at: modelTime)
-      case .metric, .duplicateSource, .orchestrator, .noData: nil
-      }
-    if let transition { publish(.alert(transition), occasion, &effects) }
   }
 }
 

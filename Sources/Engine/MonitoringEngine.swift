@@ -16,7 +16,8 @@ package struct MonitoringEngine: Sendable {
   package static let furthestAhead = Duration.seconds(24 * 3600)
   private static let furthestAheadNanoseconds = furthestAhead.clampedNanoseconds
 
-  let settings: EngineSettings
+  /// What holds now; another after a reload.
+  package private(set) var settings: EngineSettings
   var models: [ModelState] = []
   /// Columns that e-BH counts with, of all models.
   var fleet = ModelState.FleetColumns()
@@ -70,6 +71,11 @@ package struct MonitoringEngine: Sendable {
 
   /// What arrives next is believed, however early: the clock before was wrong.
   package mutating func forgetArrival() { now = .min }
+
+  /// Takes other settings; see `EngineReload.swift`. They are given with what was made under them.
+  mutating func replace(_ settings: EngineSettings, models: [ModelState]) {
+    (self.settings, self.models) = (settings, models)
+  }
 
   /// Models watched now.
   package var modelCount: Int { models.count }
@@ -292,7 +298,7 @@ package struct MonitoringEngine: Sendable {
       throw .init(.unknownDecision, "no decision \(feedback.decision.text.prefix(64)) is open")
     }
     do throws(FeedbackAnswer.Refusal) {
-      try models[index].take(feedback, header, circumstances, into: &effects)
+      try models[index].take(feedback, header, ledgers, circumstances, into: &effects)
     } catch { throw error }
     noteChange(ofModel: index)
     noteLife(ofModel: index)
@@ -332,6 +338,7 @@ package struct MonitoringEngine: Sendable {
       before = models[index].columns
     default: break
     }
+    if let before { try requireColumns(of: event, index, before.held) }
     let outcome = models[index].take(
       event, at: time, of: route.source, ledgers, circumstances, into: &effects)
     if let before { fleet.replace(before, by: models[index].columns) }

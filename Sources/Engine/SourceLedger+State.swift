@@ -3,10 +3,11 @@ import Events
 
 // How a source's account lies in the journal. Its clock is not kept: another process measures anew.
 extension SourceLedger {
-  private static let version: UInt8 = 1
+  /// Of the record. The second adds the course of its alert, and only who has one writes it.
+  private static let version: UInt8 = 2
 
   func encode(to writer: inout StateWriter) {
-    writer.write(Self.version)
+    writer.write(rivalry.hasCourse ? Self.version : 1)
     writer.write(source.text)
     writer.write(lastHeard)
     writer.write(lastInForce)
@@ -31,11 +32,12 @@ extension SourceLedger {
     writer.write(isReliable)
     recent.encode(to: &writer)
     rivalry.encode(to: &writer)
+    if rivalry.hasCourse { rivalry.encodeCourse(to: &writer) }
   }
 
   init(serial: Int64, _ record: [UInt8]) throws(StateError) {
     var reader = StateReader(record)
-    try reader.readVersion(upTo: Self.version, of: "a source")
+    let version = try reader.readVersion(upTo: Self.version, of: "a source")
     guard let source = SourceName(try reader.readText()) else { throw StateError("no source") }
     self.init(serial: serial, source: source, at: try reader.readTimestamp())
     lastInForce = try reader.readTimestamp()
@@ -59,6 +61,7 @@ extension SourceLedger {
     isReliable = try reader.readBool()
     recent = try RecentIDs(from: &reader)
     rivalry = try EpochRivalry(from: &reader)
+    if version > 1 { try rivalry.restoreCourse(from: &reader) }
     try reader.end()
   }
 

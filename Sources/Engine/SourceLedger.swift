@@ -332,13 +332,23 @@ struct EpochRivalry: Sendable {
     policy.encode(to: &writer)
   }
 
+  var hasCourse: Bool { policy.hasCourse }
+  func encodeCourse(to writer: inout StateWriter) { policy.encodeCourse(to: &writer) }
+  mutating func restoreCourse(from reader: inout StateReader) throws(StateError) {
+    try policy.restoreCourse(from: &reader)
+  }
+
+  /// The open alert as it stands.
+  var standing: AlertTransition? { policy.standing }
+
   init(from reader: inout StateReader) throws(StateError) {
     since = try reader.readOptional { (reader) throws(StateError) in try reader.readTimestamp() }
     lastStale = try reader.readTimestamp()
     wasHeardBetween = try reader.readBool()
     alternations = Int(try reader.readCount())
     returns = Int(try reader.readCount())
-    policy = try AlertPolicy(from: &reader)
+    policy = try AlertPolicy(
+      from: &reader, unknown: Self.finding(SourceLedger.staleEpochSilence, isViolated: true))
   }
 
   private static func finding(_ overlap: Duration, isViolated: Bool) -> Finding {
@@ -350,8 +360,10 @@ struct EpochRivalry: Sendable {
 
 /// FNV-1a, 64 bits: equal in every run, unlike `Hasher`, so that replay repeats itself exactly.
 /// Constants: draft-eastlake-fnv.
-func stableHash(_ text: String) -> UInt64 {
+func stableHash(_ text: String) -> UInt64 { stableHash(text.utf8) }
+
+func stableHash(_ bytes: some Sequence<UInt8>) -> UInt64 {
   var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-  for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+  for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
   return hash
 }

@@ -44,12 +44,19 @@ package struct Finding: Sendable, Equatable {
   package var metric: String?
   /// By preset `standard`.
   package var evidence: Evidence?
+  /// How near the alarm is, without a unit: 1 is exactly at it, more is worse. NaN where that cannot be said.
+  package var score: Double
 
+  /// Cases that stand behind it.
+  package var samples: Int { evidence?.count ?? 1 }
+
+  /// - Parameter score: nil: 1 when it is violated, else 0.
   package init(
     monitor: MonitorKind, isViolated: Bool, severity: Severity, value: Double, threshold: Double,
     topFeatures: [ScoredFeature] = [], source: SourceName? = nil, metric: String? = nil,
-    evidence: Evidence? = nil
+    evidence: Evidence? = nil, score: Double? = nil
   ) {
+    self.score = score ?? (isViolated ? 1 : 0)
     (self.metric, self.evidence) = (metric, evidence)
     self.monitor = monitor
     self.isViolated = isViolated
@@ -58,43 +65,5 @@ package struct Finding: Sendable, Equatable {
     self.threshold = threshold
     self.topFeatures = topFeatures
     self.source = source
-  }
-}
-
-/// One alert, from the first violation to its end. Its id is a digest of model, version, monitor,
-/// ordinal and opening time, so a recomputation yields the same id and a later run another.
-package struct Episode: Sendable, Equatable {
-  /// From 1, one more each time this alert of this model opens.
-  package var ordinal: UInt64
-  /// From 1, one more each time something about it is published. A consumer applies an event only
-  /// when its revision is larger than what it knows.
-  package var revision: UInt64
-  package var openedAt: Timestamp
-  package var severity: Severity
-
-  package init(ordinal: UInt64, revision: UInt64, openedAt: Timestamp, severity: Severity) {
-    self.ordinal = ordinal
-    self.revision = revision
-    self.openedAt = openedAt
-    self.severity = severity
-  }
-}
-
-/// An alert that opened, changed its severity or ended.
-package struct AlertTransition: Sendable, Equatable {
-  package enum Change: String, Sendable {
-    case opened
-    case updated
-    case resolved
-  }
-
-  package var change: Change
-  package var episode: Episode
-  package var finding: Finding
-
-  package init(change: Change, episode: Episode, finding: Finding) {
-    self.change = change
-    self.episode = episode
-    self.finding = finding
   }
 }

@@ -73,6 +73,8 @@ package struct DriftAssessment: Sendable, Equatable {
     /// At most ``maximumQuality`` of them, in the columns' order.
     package var quality: [Quality] = []
     package static let maximumQuality = 100
+    /// How near the alarm the nearest column is: 1 is exactly at it.
+    package var score = 0.0
 
     package init(
       threshold: Double, minimumEffect: Double, origin: WatchReport.Origin, details: [Detail],

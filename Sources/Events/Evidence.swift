@@ -22,6 +22,19 @@ package struct Evidence: Sendable, Equatable {
     (self.change, self.quantile) = (change, quantile)
   }
 
+  /// How near the alarm is: 1 is exactly at it. Both gates must be passed, so the smaller of the two counts.
+  package var score: Double { Self.score(log10, of: threshold, effect: effect, of: minimumEffect) }
+
+  /// The same of evidence in any unit; at least 0. An effect that is not known, or of which none is asked, counts
+  /// for nothing.
+  package static func score(
+    _ evidence: Double, of threshold: Double, effect: Double, of minimumEffect: Double
+  ) -> Double {
+    let certainty = threshold > 0 ? evidence / threshold : evidence >= threshold ? 1 : 0
+    guard minimumEffect > 0, !effect.isNaN else { return max(0, certainty) }
+    return max(0, min(certainty, effect / minimumEffect))
+  }
+
   /// Where the change began, as far as it can be told.
   package struct Change: Sendable, Equatable {
     /// Model time of the first measurement after it; nil when that is longer ago than times are kept.

@@ -196,12 +196,20 @@ package struct DriftMonitor: Sendable {
   package var testedColumns: Int { watches.reduce(0) { $0 + $1.columns } }
   package var driftedColumns: Int { watches.reduce(0) { $0 + $1.driftedCount } }
 
+  /// Columns of baselines that are held or being learned, of all parts of a season.
+  package var heldColumns: Int {
+    max(givenBaseline?.moments.columns ?? 0, watches.reduce(0) { $0 + $1.heldColumns })
+  }
+  /// Of a season; 1 without one.
+  package var parts: Int { max(1, watches.count) }
+
   private mutating func assess(_ features: FeatureBatch, _ judging: StandardDrift) -> DriftAssessment {
     let (moments, breaks) = (watches[current].baseline?.moments, watches[current].breaks)
     fold(features)
     columns.removeAll(keepingCapacity: true)
     var maximum: Double?
     var strongest: Int?
+    var nearest = 0.0
     for column in 0..<judging.columns {
       let verdict = judging.detector.verdicts[column]
       let place = column < judging.reference.numbers.count ? judging.sourceColumn(of: column) : nil
@@ -214,6 +222,12 @@ package struct DriftMonitor: Sendable {
           cases: verdict.count))
       // Chance takes off more than there is from most columns that do not drift: these are at 0.
       if !effect.isNaN { maximum = max(maximum ?? 0, effect) }
+      if !verdict.score.isNaN {
+        nearest = max(
+          nearest,
+          Evidence.score(
+            verdict.score, of: verdict.threshold, effect: effect, of: verdict.effect?.threshold ?? 0))
+      }
       if judging.isDrifted[column], verdict.isDrifted,
         strongest.map({ judging.detector.verdicts[$0].score < verdict.score }) ?? true
       {
@@ -227,17 +241,18 @@ package struct DriftMonitor: Sendable {
     let quality = (judging.quality + rangeIssues(judging)).sorted { $0.column < $1.column }
     // Of few rows an index is mostly chance: once columns drift, only theirs count.
     let largest = details.map(\.evidence.effect).max()
+    var standard = DriftAssessment.Standard(
+      threshold: judging.detector.verdicts.first.map { $0.threshold / Elementary.ln10 } ?? 0,
+      minimumEffect: judging.detector.settings.leastIndex, origin: watches[current].origin,
+      details: details,
+      strongest: strongest.flatMap(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
+      retyped: breaks.retyped,
+      quality: Array(quality.prefix(DriftAssessment.Standard.maximumQuality)))
+    standard.score = nearest
     return DriftAssessment(
       features: columns, names: judging.featureNames, driftedCount: judging.driftedCount,
       maximumScore: judging.driftedCount > 0 ? largest : maximum,
-      severity: Self.severity(ofIndex: largest ?? 0),
-      standard: .init(
-        threshold: judging.detector.verdicts.first.map { $0.threshold / Elementary.ln10 } ?? 0,
-        minimumEffect: judging.detector.settings.leastIndex, origin: watches[current].origin,
-        details: details,
-        strongest: strongest.flatMap(judging.evidence), missing: breaks.missing, unknown: breaks.unknown,
-        retyped: breaks.retyped,
-        quality: Array(quality.prefix(DriftAssessment.Standard.maximumQuality))))
+      severity: Self.severity(ofIndex: largest ?? 0), standard: standard)
   }
 
   /// Moments of the batch's columns of numbers, in its own order.
@@ -341,11 +356,12 @@ package struct DriftMonitor: Sendable {
       return Finding(
         monitor: .drift, isViolated: assessment.isDrifted, severity: assessment.severity, value: maximum,
         threshold: standard.minimumEffect, topFeatures: assessment.topDrifted(Self.namedFeatures),
-        evidence: standard.strongest)
+        evidence: standard.strongest, score: standard.score)
     }
     return Finding(
       monitor: .drift, isViolated: assessment.isDrifted, severity: assessment.severity, value: maximum,
-      threshold: settings.threshold, topFeatures: assessment.topDrifted(Self.namedFeatures))
+      threshold: settings.threshold, topFeatures: assessment.topDrifted(Self.namedFeatures),
+      score: settings.threshold > 0 ? maximum / settings.threshold : nil)
   }
 
   /// Features an alert names.

@@ -38,6 +38,9 @@ struct FeatureLesson: Sendable {
 
   init(_ goal: Goal) { self.goal = goal }
 
+  /// Of the batches so far.
+  var heldColumns: Int { columns + texts.count }
+
   private func isOver(at time: Timestamp) -> Bool {
     switch goal {
     case .rows: rows >= wantedRows

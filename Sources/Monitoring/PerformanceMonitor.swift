@@ -139,7 +139,7 @@ package struct PerformanceMonitor: Sendable {
     else { return nil }
     return Finding(
       monitor: monitor, isViolated: verdict.isDrifted, severity: severity, value: found.value,
-      threshold: found.threshold, evidence: found.evidence)
+      threshold: found.threshold, evidence: found.evidence, score: found.evidence.score)
   }
 
   /// Business metrics that are watched; only preset `standard` has any.
@@ -153,7 +153,8 @@ package struct PerformanceMonitor: Sendable {
     guard let found = metric.watch.finding else { return nil }
     return Finding(
       monitor: .metric, isViolated: verdict.isDrifted, severity: .medium, value: found.value,
-      threshold: found.threshold, metric: metric.name, evidence: found.evidence)
+      threshold: found.threshold, metric: metric.name, evidence: found.evidence,
+      score: found.evidence.score)
   }
 
   private static func breach(_ verdict: Verdict, _ severity: Severity) -> Breach? {
@@ -165,7 +166,16 @@ package struct PerformanceMonitor: Sendable {
   {
     Finding(
       monitor: monitor, isViolated: verdict.isDrifted, severity: severity, value: verdict.score,
-      threshold: verdict.threshold)
+      threshold: verdict.threshold, score: score(monitor, verdict))
+  }
+
+  /// Of a fixed limit: latency over its limit, and of accuracy the share of wrong answers over what is allowed of
+  /// it. Nil where a limit has no such part.
+  private static func score(_ monitor: MonitorKind, _ verdict: Verdict) -> Double? {
+    if monitor == .accuracy {
+      return verdict.threshold < 1 ? (1 - verdict.score) / (1 - verdict.threshold) : nil
+    }
+    return verdict.threshold > 0 ? verdict.score / verdict.threshold : nil
   }
 
   /// The state of the model by its latest measurements. Cost: O(window).

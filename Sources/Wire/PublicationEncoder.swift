@@ -44,7 +44,9 @@ package struct PublicationEncoder {
   }
 
   /// Writes ``body``.
-  package mutating func encodeBody(of publication: Publication) {
+  ///
+  /// - Parameter now: when it is sent; nil where it is not, as in a replay.
+  package mutating func encodeBody(of publication: Publication, at now: Timestamp? = nil) {
     writer.removeAll()
     let type = publication.output.type
     let source = source(of: publication.output).text
@@ -72,7 +74,7 @@ package struct PublicationEncoder {
         case .performance(let assessment): assessment.write(to: &writer)
         case .drift(let assessment): assessment.write(to: &writer)
         case .retrain(let assessment): assessment.write(to: &writer)
-        case .alert(let transition): transition.write(to: &writer, of: publication)
+        case .alert(let transition): transition.write(to: &writer, of: publication.model, at: now)
         case .decision(let decision): decision.write(to: &writer, of: publication)
         case .decisionChange(let change): change.write(to: &writer, of: publication)
         }
@@ -122,7 +124,7 @@ extension Publication {
   fileprivate var identifier: String {
     switch output {
     case .performance, .drift, .retrain: Identity.assessment(output.type, of: self)
-    case .alert(let transition): "\(episodeID(of: transition)).\(transition.episode.revision)"
+    case .alert(let transition): "\(transition.episodeID(of: model)).\(transition.episode.revision)"
     case .decision(let decision): decision.identifier
     case .decisionChange(let change): change.identifier
     }
@@ -131,17 +133,11 @@ extension Publication {
   /// What ties together the events of one alert or decision.
   package var correlation: String? {
     switch output {
-    case .alert(let transition): episodeID(of: transition)
+    case .alert(let transition): transition.episodeID(of: model)
     case .decision(let decision): decision.id.text
     case .decisionChange(let change): change.decision.text
     case .performance, .drift, .retrain: nil
     }
-  }
-
-  fileprivate func episodeID(of transition: AlertTransition) -> String {
-    Identity.episode(
-      transition.finding.monitor, about: transition.finding.subject, ordinal: transition.episode.ordinal,
-      openedAt: transition.episode.openedAt, of: model)
   }
 }
 
@@ -337,43 +333,5 @@ extension RetrainAssessment {
       writer.member("time_trigger", constraints.timeTrigger)
       writer.member("min_time_satisfied", constraints.isMinimumTimeSatisfied)
     }
-  }
-}
-
-extension Finding {
-  /// The source or metric that it is about; nil for a model as a whole.
-  fileprivate var subject: String? { source?.text ?? metric }
-}
-
-extension AlertTransition {
-  fileprivate func write(to writer: inout JSONWriter, of publication: Publication) {
-    var key: [UInt8] = []
-    TopicSegment.append(publication.model.name.text, to: &key)
-    key.append(UInt8(ascii: "/"))
-    TopicSegment.append(publication.model.version.text, to: &key)
-    key.append(contentsOf: "/\(finding.monitor.rawValue)".utf8)
-    if let subject = finding.subject {
-      key.append(UInt8(ascii: "/"))
-      TopicSegment.append(subject, to: &key)
-    }
-    writer.member("alert_key", String(decoding: key, as: UTF8.self))
-    writer.member("episode_id", publication.episodeID(of: self))
-    writer.member("rev", episode.revision)
-    writer.member("monitor", finding.monitor.rawValue)
-    if let metric = finding.metric { writer.member("metric", metric) }
-    writer.member("type", finding.monitor.alertType)
-    writer.member("state", change == .resolved ? "resolved" : "firing")
-    writer.member("severity", episode.severity.rawValue)
-    writer.key("opened_at")
-    writer.time(episode.openedAt)
-    writer.member("value", finding.value)
-    writer.member("threshold", finding.threshold)
-    writer.array("top_k", finding.topFeatures) { writer, feature in
-      writer.object { writer in
-        writer.member("name", feature.name)
-        writer.member("drift_score", feature.score)
-      }
-    }
-    if let evidence = finding.evidence { writer.object("evidence") { evidence.write(to: &$0) } }
   }
 }

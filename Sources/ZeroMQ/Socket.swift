@@ -31,6 +31,12 @@ package struct Socket<Kind: SocketKind>: ~Copyable {
 
   deinit { zmq_close(handle) }
 
+  /// Changes how long it may linger once it is closed.
+  package func set(_ linger: Linger) throws(ZeroMQError) {
+    try SocketOption<Kind>(number: ZMQ_LINGER, value: .int(CInt(clamping: linger.milliseconds))).set(
+      on: handle)
+  }
+
   private static func open(
     _ context: borrowing Context, linger: Linger, options: [SocketOption<Kind>]
   ) throws(ZeroMQError) -> UnsafeMutableRawPointer {

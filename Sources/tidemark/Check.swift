@@ -11,8 +11,15 @@ struct Check: ParsableCommand {
 
   @OptionGroup var options: ConfigurationOptions
 
+  @Flag(help: "Also look at this machine: endpoints, state directory, limits.")
+  var online = false
+
   func run() throws {
     let configuration = try options.load()
     print(configuration.summary(of: options.config))
+    guard online else { return }
+    let findings = OnlineCheck(configuration).run()
+    for finding in findings { print(finding.line) }
+    try OnlineCheck.status(of: findings).end()
   }
 }

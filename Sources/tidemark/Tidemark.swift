@@ -23,6 +23,9 @@ struct Tidemark: ParsableCommand {
         tidemark publish data.csv …        a file into a running daemon
         tidemark tail                      alerts and decisions as they come
         tidemark sources                   what was received, rejected and lost, by source
+        tidemark top                       every model, live, the most urgent first
+        tidemark explain MODEL             why it is retrained, or why not; or a decision's id
+        tidemark doctor                    what is wrong with a running daemon, and what to do
         tidemark detect series.csv         where did this series change?
         tidemark baseline build training.csv -o my.baseline
                                            what a model was trained on, as figures to hold it against
@@ -36,6 +39,7 @@ struct Tidemark: ParsableCommand {
     subcommands: [
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
       SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,
+      TopCommand.self, ExplainCommand.self, DoctorCommand.self, HealthcheckCommand.self,
       DecodeCommand.self, DetectCommand.self, BaselineCommand.self, Demo.self,
     ])
 }

@@ -5,6 +5,7 @@
 #   bash Tests/Benchmarks/run.sh faults [--seed N] …            faults on purpose: see faults.py
 #   bash Tests/Benchmarks/run.sh delivery [--rounds N] …        what delivery costs: see delivery.py
 #   bash Tests/Benchmarks/run.sh evaluate [--seed N] [--quick]  how well the detectors detect: see evaluate.py
+#   bash Tests/Benchmarks/run.sh footprint [--seconds S] …      what it takes of a machine: see footprint.py
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -56,7 +57,7 @@ fi
 
 program=run.py
 case ${1:-} in
-  campaign | faults | delivery | evaluate)
+  campaign | faults | delivery | evaluate | footprint)
     program=$1.py
     shift
     ;;

@@ -78,7 +78,10 @@ struct ReadOutcome {
           let item = try reader.nextItem()
           if item == .end { break }
           var record = Recorded(item: item)
-          if case .message = item { record.frames = reader.frames.map { Array($0) } }
+          switch item {
+          case .message, .reload: record.frames = reader.frames.map { Array($0) }
+          case .tooManyFrames, .clock, .end: break
+          }
           records.append(record)
         }
       } catch { problem = error }
@@ -147,13 +150,21 @@ private let start = Timestamp(nanoseconds: 1_767_225_600_000_000_000)
 
   @Test func theGoldenFileIsReadAsThePageSays() throws {
     let bytes = try Self.goldenBytes()
-    let golden = Self.root.appendingPathComponent("protocol/golden/recording-1.0.tmrec")
+    let golden = Self.root.appendingPathComponent("protocol/golden/recording-1.1.tmrec")
     #expect(try [UInt8](Data(contentsOf: golden)) == bytes)
     let read = ReadOutcome(golden.path)
     #expect(read.header == RecordingFileHeader(start: start, name: "watch"))
     #expect(read.problem == nil && read.isClosed && read.lost == 0)
     let clocks = [start, start.advanced(byNanoseconds: 1_002_500)].map { Recorded(item: .clock($0)) }
-    #expect(read.records == [clocks[0]] + Self.goldenMessages() + [clocks[1]])
+    let reload = Recorded(
+      item: .reload(at: start.advanced(byNanoseconds: 2_500)),
+      frames: ["bec70e26d1dd", "w.yaml", "name: watch\n"].map { Array($0.utf8) })
+    #expect(read.records == [clocks[0]] + Self.goldenMessages() + [reload, clocks[1]])
+    // A file of the version before is read as ever.
+    let before = ReadOutcome(
+      Self.root.appendingPathComponent("protocol/golden/recording-1.0.tmrec").path)
+    #expect(before.problem == nil && before.isClosed)
+    #expect(before.records == [clocks[0]] + Self.goldenMessages() + [clocks[1]])
   }
 
   @Test func theRecorderWritesTheGoldenFile() throws {
@@ -169,6 +180,9 @@ private let start = Timestamp(nanoseconds: 1_767_225_600_000_000_000)
       default: break
       }
     }
+    recorder.record(
+      .init(file: "w.yaml", text: "name: watch\n", allowsPlaintext: false), revision: "bec70e26d1dd",
+      at: start.advanced(byNanoseconds: 2_500))
     recorder.flush(at: start.advanced(byNanoseconds: 1_002_500))
     let account = recorder.close()
     let bytes = try folder.bytes("golden.tmrec")

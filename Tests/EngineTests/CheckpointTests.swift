@@ -21,7 +21,7 @@ import Wire
     var all: [StateRecord] { records.sorted { $0.key < $1.key }.map(\.value) }
   }
 
-  private static func settings(_ preset: Preset = .reference) -> EngineSettings {
+  static func settings(_ preset: Preset = .reference) -> EngineSettings {
     var settings = EngineSettings(digest: Identity.digest)
     settings.defaults.preset = preset
     settings.defaults.standard.batchesPerFalseAlarm = 10
@@ -50,7 +50,7 @@ import Wire
     return batch
   }
 
-  private static func event(
+  static func event(
     _ step: Int, at seconds: Double, _ decisions: [DecisionID], _ random: inout SeededGenerator
   ) -> Event {
     let bodies: [EventBody] = [

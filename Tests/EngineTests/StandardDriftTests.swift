@@ -98,6 +98,7 @@ import Wire
     #expect(evidence.count <= 200 * (batches + 2) && evidence.change.at != nil)
     var isOver = false
     for _ in 0..<20 where !isOver {
+      watched.seconds += 120
       isOver = Self.alerts(watched.send(.features(Self.batch(200, &watched.random)))).contains {
         $0.change == .resolved
       }
@@ -137,8 +138,17 @@ import Wire
     #expect(broken.finding.topFeatures.map(\.name) == ["a", "b", "word", "d"])
     let drift = try #require(alerts.first { $0.finding.monitor == .drift })
     #expect(drift.finding.topFeatures.map(\.name) == ["c"])
-    let back = Self.alerts(watched.send(.features(Self.batch(300, shifted: 2, by: 1, &watched.random))))
-    #expect(back.contains { $0.finding.monitor == .schema && $0.change == .resolved })
+    var back: [AlertTransition] = []
+    for _ in 0..<6 {
+      watched.seconds += 299
+      back += Self.alerts(watched.send(.features(Self.batch(300, shifted: 2, by: 1, &watched.random))))
+    }
+    // After three good batches it recovers, and two later it is over; until then drift follows from it.
+    #expect(
+      back.filter { $0.finding.monitor == .schema }.map(\.state) == [.recovering, .resolved], "\(back)")
+    #expect(drift.flags == .inhibitedBySchema)
+    let after = back.filter { $0.finding.monitor == .drift }
+    #expect(after.map(\.flags) == [[]] && after.first?.change == .updated, "\(after)")
   }
 
   /// What is wrong with values of one batch is told at once, beside whether the column drifts.

@@ -104,8 +104,15 @@ import Wire
     #expect(assessment.status == .alert && assessment.accuracyBreach != nil)
     var closed: AlertTransition?
     let recovery = step
-    while closed == nil && step < recovery + 60 { closed = Self.alerts(send(0.02)).first }
-    #expect(closed?.change == .resolved, "\(step - recovery) batches")
+    var states: [AlertState] = []
+    while closed == nil && step < recovery + 700 {
+      let alert = Self.alerts(send(0.02)).first
+      if let alert { states.append(alert.state) }
+      closed = alert?.change == .resolved ? alert : nil
+    }
+    // Ten minutes, in batches of a second, after its evidence fell well below the alarm.
+    #expect(states == [.recovering, .resolved], "\(step - recovery) batches")
+    #expect((600...660).contains(step - recovery), "\(step - recovery) batches")
   }
 
   @Test func givenCountsAreHeldAgainstAtOnce() throws {

@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -149,11 +149,13 @@ class Stream:
         while line := self._line():
             name, _, value = line.partition(":")
             self.headers[name.lower()] = value.strip()
+        #: (name, data, id) of each event, without comments.
+        self.events = self._events()
 
     def _line(self) -> str:
         return self._file.readline().decode("utf-8").rstrip("\r\n")
 
-    def _lines(self) -> Any:
+    def _lines(self) -> Iterator[str]:
         """Of the body, which comes in chunks."""
         rest = b""
         while size := int(self._line() or "0", 16):
@@ -162,8 +164,7 @@ class Stream:
             *whole, rest = rest.split(b"\n")
             yield from (each.decode("utf-8") for each in whole)
 
-    def events(self) -> Any:
-        """(name, data, id) of each, without comments."""
+    def _events(self) -> Iterator[tuple[str, Json, str | None]]:
         said: dict[str, str] = {}
         for line in self._lines():
             if line:
@@ -175,9 +176,11 @@ class Stream:
                 said = {}
 
     def next(self, name: str) -> tuple[Json, str | None]:
-        for found, data, number in self.events():
+        deadline = time.monotonic() + GIVE_UP_S
+        for found, data, number in self.events:
             if found == name:
                 return data, number
+            assert time.monotonic() < deadline, f"{name}: not in {GIVE_UP_S} s"
         raise AssertionError(f"the stream ended before {name}")
 
     def close(self) -> None:

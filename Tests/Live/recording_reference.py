@@ -10,7 +10,7 @@ FILE = struct.Struct(">8sBBBBq")
 BLOCK = struct.Struct(">4sB3xIIQq")
 CHECKSUM = struct.Struct(">I")
 FRESH, LAST = 1, 2
-LANES = {0: "ingest", 1: "features", 2: "reliable", 3: "control", 7: "clock"}
+LANES = {0: "ingest", 1: "features", 2: "reliable", 3: "control", 4: "reload", 7: "clock"}
 TOO_MANY = 31
 
 
@@ -36,7 +36,7 @@ class Recording:
 
     @property
     def messages(self) -> list[Record]:
-        return [record for record in self.records if record.lane != "clock"]
+        return [record for record in self.records if record.lane not in ("clock", "reload")]
 
 
 def crc32c(data: bytes, reflected: int = 0x82F63B78) -> int:
@@ -92,7 +92,7 @@ def read(data: bytes) -> Recording:
         assert first >= known
         lost, known = lost + first - known, first + count
         found = block_records(payload, base, dictionary)
-        assert sum(record.lane != "clock" for record in found) == count
+        assert sum(record.lane not in ("clock", "reload") for record in found) == count
         records += found
         blocks.append((flags, len(found)))
         closed = bool(flags & LAST)

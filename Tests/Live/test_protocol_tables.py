@@ -100,6 +100,7 @@ LIMITS: dict[str, Place | list[Place]] = {
     "deadlines of a model in one jump of time": ("Engine/ModelState.swift", declared("maximumDeadlines")),
     "models": (SETTINGS, declared("models")),
     "sources": (SETTINGS, declared("sources")),
+    "feature columns of all models' baselines": (SETTINGS, declared("columns")),
     "silence after which a source may be forgotten": (ENGINE, declared("sourceMemory")),
     "messages waiting on the ingest socket, each publisher": (INGEST, declared("eventsHighWaterMark")),
     "messages waiting on the features socket, each publisher": (INGEST, declared("featuresHighWaterMark")),
@@ -130,6 +131,25 @@ LIMITS |= {
     "reason of feedback": (FEEDBACK, declared("maximumReasonBytes")),
     "detail of an answer": ("Events/Reason.swift", declared("maximumDetailBytes")),
     "retry_after_s": ("Wire/FeedbackReader.swift", r"\$0 < (1e9)"),
+}
+
+#: Of notifications.
+LIMITS |= {
+    "receivers of notifications": ("Sinks/WebhookSettings.swift", declared("maximumSinks")),
+    "messages that wait for receivers": ("Sinks/SinkExchange.swift", declared("capacity")),
+    "alerts open at an Alertmanager": ("Sinks/AlertmanagerTable.swift", declared("capacity")),
+    "alerts in one request": ("Sinks/AlertmanagerTable.swift", declared("perRequest")),
+    "pause between two attempts": ("Sinks/WebhookSink.swift", declared("longestPause")),
+    "pause that a receiver asks for": ("Sinks/Backoff.swift", declared("longestAsked")),
+    "time for a connection": ("Sinks/HTTPPost.swift", declared("connecting")),
+    "bytes of a receiver's answer": ("CCurl/include/CCurl.h", r"TAKEN_BYTES \((64 << 10)\)"),
+    "time for notifications at the end": ("Sinks/SinkService.swift", declared("stopPatience")),
+    "name of a webhook": ("Sinks/WebhookSettings.swift", declared("nameBytes")),
+    "secret of a webhook": [
+        ("Sinks/StandardWebhook.swift", r"secretBytes = (\d+)"),
+        ("Sinks/StandardWebhook.swift", r"secretBytes = \d+\.\.\.(\d+)"),
+    ],
+    "file of a secret": ("Sinks/Secret.swift", declared("maximumBytes")),
 }
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}

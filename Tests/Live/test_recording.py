@@ -27,7 +27,7 @@ Start = Callable[..., Daemon]
 Context = zmq.Context[Any]
 TAKEN = ("alert/", "decision/", "assessment/")
 CANNOT_CREATE = 73
-GOLDEN_FILE = GOLDEN.parent / "recording-1.0.tmrec"
+GOLDEN_FILE = GOLDEN.parent / "recording-1.1.tmrec"
 
 
 class Bodies:
@@ -249,7 +249,7 @@ def test_the_golden_file_is_the_page() -> None:
     assert data == GOLDEN_FILE.read_bytes()
     recording = recording_reference.read(data)
     assert (recording.name, recording.closed, recording.lost) == ("watch", True, 0)
-    assert [record.lane for record in recording.records] == ["clock", "ingest", "ingest", "features", "ingest", "clock"]
+    assert [record.lane for record in recording.records] == ["clock", "ingest", "ingest", "features", "ingest", "reload", "clock"]
     assert recording.messages[1].frames is not None and recording.messages[2].frames is not None
     assert recording.messages[1].frames[2] == recording.messages[2].frames[2]
     ran = run("replay", GOLDEN_FILE)

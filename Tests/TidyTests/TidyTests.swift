@@ -122,17 +122,17 @@ import Testing
     "Decisions": ["Events"],
     "Engine": ["Events", "Monitoring", "Decisions"],
     "Journal": ["Events", "GRDB", "Foundation"],
+    "Sinks": ["CCurl", "Events", "Wire", "Crypto", "Logging", "Foundation", "Synchronization"],
     "Admin": [
       "Events", "Wire", "HummingbirdCore", "NIOCore", "NIOPosix", "NIOHTTPTypes", "HTTPTypes", "Logging",
       "Foundation", "Synchronization",
     ],
     "Daemon": [
       "Admin", "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal",
-      "Yams",
-      "Logging",
-      "Foundation", "Synchronization",
+      "Sinks", "Yams", "Logging", "Foundation", "Synchronization",
     ],
-    "tidemark": ["Daemon", "Events", "ArgumentParser", "Logging"],
+    "Console": ["Events", "Wire", "Foundation", "Synchronization"],
+    "tidemark": ["Console", "Daemon", "Events", "ArgumentParser", "Logging"],
   ]
   /// The C library, where a room may talk to the system itself.
   static let systemRooms: Set = ["ZeroMQ", "Wire"]

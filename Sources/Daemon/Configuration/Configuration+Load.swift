@@ -11,7 +11,11 @@ extension Configuration {
     _ file: String?, allowsPlaintext: Bool
   ) throws(ConfigurationProblems) -> Configuration {
     let defaultName = hostName
-    guard let file else { return Configuration(name: defaultName) }
+    guard let file else {
+      var configuration = Configuration(name: defaultName)
+      configuration.engine.revision = ConfigurationParser.revision(of: "", [])
+      return configuration
+    }
     func problem(_ message: String) -> ConfigurationProblems {
       ConfigurationProblems(file: file, problems: [.init(line: nil, key: "", message: message)])
     }
@@ -30,6 +34,14 @@ extension Configuration {
     }
     return try ConfigurationParser(file: file, allowsPlaintext: allowsPlaintext)
       .parse(text, defaultName: defaultName)
+  }
+
+  /// Reads a configuration that was written down, as the file of that name; files that it names are read as
+  /// they are today.
+  ///
+  /// - Throws: every problem at once.
+  static func reread(_ text: String, of file: String) throws(ConfigurationProblems) -> Configuration {
+    try ConfigurationParser(file: file, allowsPlaintext: true).parse(text, defaultName: hostName)
   }
 
   /// The host's name, cut to what a topic has room for.

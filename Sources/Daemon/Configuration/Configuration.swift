@@ -2,6 +2,7 @@ package import Admin
 package import Engine
 package import Events
 package import Journal
+package import Sinks
 package import Wire
 package import ZeroMQ
 
@@ -33,6 +34,11 @@ package struct Configuration: Sendable {
   package var file: String?
   package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
+  /// How the log is written.
+  package var log = LogSettings()
+  /// Where this was read, to read it again; nil without a file.
+  package var origin: Origin?
+  package var sinks = SinkSettings()
   /// Entries under `models`.
   package var configuredModels = 0
 
@@ -91,7 +97,10 @@ extension Configuration {
         reliable \(journal == nil ? "none" : list(sockets.reliable))
         http     \(httpSummary)
         journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
+        log      \(log.format.rawValue), \(log.level.rawValue)
+        revision \(engine.revision)
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")
+      \(sinks.summary)
       """
   }
 }

@@ -10,6 +10,8 @@ struct ConfigurationNode {
   /// The problems found so far, shared by all nodes of one file.
   final class ProblemNotes {
     var problems: [ConfigurationProblems.Problem] = []
+    /// Checksums of the feature baselines that were read, in order.
+    var baselines: [UInt32] = []
   }
 
   func note(_ message: String) {

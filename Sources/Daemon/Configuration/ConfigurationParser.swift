@@ -32,6 +32,8 @@ struct ConfigurationParser {
       notes.problems.append(Self.problem(of: error))
     }
     guard notes.problems.isEmpty else { throw ConfigurationProblems(file: file, problems: notes.problems) }
+    configuration.engine.revision = Self.revision(of: text, notes.baselines)
+    configuration.origin = .init(file: file, text: text, allowsPlaintext: allowsPlaintext)
     return configuration
   }
 
@@ -54,17 +56,20 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits", "http",
+      "unknown_models", "limits", "log", "sinks", "alerts", "http",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     configuration.file = file
     if let http = members["http"] { readHTTP(http, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
+    if let alerts = members["alerts"] { readAlerts(alerts, into: &configuration.engine) }
     readJournal(members, into: &configuration)
     if let sockets = members["sockets"] {
       readSockets(sockets, into: &configuration.sockets, hasState: members["state"] != nil)
     }
+    if let log = members["log"] { readLog(log, into: &configuration.log) }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
+    if let sinks = members["sinks"] { readSinks(sinks, into: &configuration.sinks) }
     if let unknown = members["unknown_models"]?.choice(EngineSettings.UnknownModels.self) {
       configuration.engine.unknownModels = unknown
     }
@@ -131,10 +136,13 @@ struct ConfigurationParser {
   }
 
   private func readLimits(_ node: ConfigurationNode, into configuration: inout Configuration) {
-    let members = node.members(["models", "sources", "frame_bytes", "message_bytes"])
+    let members = node.members(["models", "sources", "feature_columns", "frame_bytes", "message_bytes"])
     if let models = members["models"]?.integer(1...1_000_000) { configuration.engine.limits.models = models }
     if let sources = members["sources"]?.integer(1...1_000_000) {
       configuration.engine.limits.sources = sources
+    }
+    if let columns = members["feature_columns"]?.integer(1...100_000_000) {
+      configuration.engine.limits.columns = columns
     }
     let bytes = 1_024...(1 << 30)
     if let frame = members["frame_bytes"]?.integer(bytes) { configuration.wire.frameBytes = frame }
@@ -143,7 +151,7 @@ struct ConfigurationParser {
 
   private static let modelParts = [
     "preset", "batches_per_false_alarm", "baseline", "performance", "metrics", "drift", "retrain",
-    "no_data_after",
+    "no_data_after", "alerts",
   ]
 
   /// What may stand once; an absent version counts as one.
@@ -196,6 +204,7 @@ struct ConfigurationParser {
     if let metrics = members["metrics"] { readMetrics(metrics, into: &settings) }
     if let drift = members["drift"] { readDrift(drift, into: &settings.drift) }
     if let retrain = members["retrain"] { readRetrain(retrain, into: &settings.retrain) }
+    if let alerts = members["alerts"] { readAlerts(alerts, into: &settings.alerts) }
     settings.refreshDriftThreshold()
     if let silence = members["no_data_after"]?.duration() {
       settings.noDataAfter = silence == .zero ? nil : silence
@@ -214,7 +223,10 @@ struct ConfigurationParser {
     _ = members["latency_ms"]?.number(0...Double.greatestFiniteMagnitude, want: want)
     if let features = members["features"] {
       let table = BaselineTable(directory: URL(fileURLWithPath: file).deletingLastPathComponent())
-      if let baseline = table.read(features) { settings.baselineFeatures = baseline }
+      if let baseline = table.read(features) {
+        settings.baselineFeatures = baseline
+        notes.baselines.append(Self.checksum(of: baseline))
+      }
     }
     readLearning(members, into: &settings)
   }

@@ -35,7 +35,8 @@ package struct RecordServer: Sendable {
 
   /// Records until SIGTERM or SIGINT. Must be called before any other thread is made.
   package func run() -> ExitStatus {
-    Server.runUntilSignal(log) { [self] in record(until: $0) }
+    LogStream.standardError.settings = configuration.log
+    return ProcessSignals(log: log).run { [self] in record(until: $0) }
   }
 
   private func record(until stop: StopSignal) -> ExitStatus {

@@ -107,6 +107,17 @@ package struct Recorder: ~Copyable {
     begin(RecordingFormat.clockLane, 0, at: told)
   }
 
+  /// Writes down that from `time` on, of which the engine was told, another configuration holds.
+  mutating func record(_ origin: Configuration.Origin, revision: String, at time: Timestamp) {
+    told = max(told, time)
+    begin(RecordingFormat.reloadLane, RecordingFormat.reloadFrames, at: told)
+    for frame in [revision, origin.file, origin.text] {
+      var frame = frame
+      frame.withUTF8 { append(UnsafeRawBufferPointer($0), nil) }
+    }
+    if block.count >= RecordingFormat.blockBytes { seal(at: told) }
+  }
+
   /// Writes the block out when it has waited long enough. To be called after the engine was told `now`.
   mutating func flush(at now: Timestamp) {
     told = max(told, now)
@@ -115,11 +126,13 @@ package struct Recorder: ~Copyable {
     seal(at: now)
   }
 
-  /// Writes out what waits, and closes the file, within about a second; nothing may be recorded after it.
-  mutating func close() -> RecordingFile.Account {
+  /// Writes out what waits, and closes the file; nothing may be recorded after it.
+  ///
+  /// - Parameter patience: how long the disk may take; what is not written by then counts as lost.
+  mutating func close(within patience: Duration? = nil) -> RecordingFile.Account {
     if told > last { tell(told) }
     seal(at: last, isLast: true)
-    return file.finish()
+    return file.finish(within: patience)
   }
 
   // MARK: Blocks

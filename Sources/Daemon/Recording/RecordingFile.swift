@@ -143,8 +143,9 @@ final class RecordingFile: Sendable {
     if isFirst { onFirstLoss(failure) }
   }
 
-  /// Writes out what waits, for at most ``patience`` seconds; what is not written by then counts as lost.
-  func finish() -> Account {
+  /// Writes out what waits, for at most ``patience`` seconds, or less where less is left; what is not written by then counts as lost.
+  func finish(within limit: Duration? = nil) -> Account {
+    let patience = limit.map { min(self.patience, Double($0.clampedNanoseconds) / 1e9) } ?? self.patience
     state.withLock { $0.isClosed = true }
     work.signal()
     guard done.wait(timeout: .now() + patience) == .success else {

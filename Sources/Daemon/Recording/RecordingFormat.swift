@@ -9,7 +9,8 @@ enum RecordingFormat {
   /// `TIDEREC` and a zero: no text begins with it.
   static let magic: [UInt8] = Array("TIDEREC".utf8) + [0]
   static let major: UInt8 = 1
-  static let minor: UInt8 = 0
+  /// 1: lane 4.
+  static let minor: UInt8 = 1
 
   /// Bytes after which a block is written out; one write(2) each.
   static let blockBytes = 256 << 10
@@ -39,6 +40,10 @@ enum RecordingFormat {
     case control = 3
   }
 
+  /// The lane of a record that is no message: from here on another configuration holds. Frames: its revision, the file
+  /// that it stands in, its text.
+  static let reloadLane: UInt8 = 4
+  static let reloadFrames: UInt8 = 3
   /// The lane of a record that is no message: the engine was told this time.
   static let clockLane: UInt8 = 7
   /// In place of a number of frames: the message had more than ``maximumFrames``, none of them kept.

@@ -14,6 +14,8 @@ struct RecordingReader: ~Copyable {
     case tooManyFrames(UInt64, RecordingFormat.Lane, at: Timestamp)
     /// The engine was told this time.
     case clock(Timestamp)
+    /// From here on another configuration holds; its revision, file and text are in ``frames``.
+    case reload(at: Timestamp)
     case end
   }
 
@@ -86,13 +88,17 @@ struct RecordingReader: ~Copyable {
       guard tag & 31 == 0 else { throw damage("a record of kind \(tag)") }
       return .clock(time)
     }
+    if tag >> 5 == RecordingFormat.reloadLane {
+      guard tag & 31 == RecordingFormat.reloadFrames else { throw damage("a reload of \(tag & 31) frames") }
+      try readFrames(Int(tag & 31))
+      return .reload(at: time)
+    }
     guard let lane = RecordingFormat.Lane(rawValue: tag >> 5) else { throw damage("lane \(tag >> 5)") }
     guard left > 0 else { throw damage("more messages than it says") }
     left -= 1
     if tag & 31 == RecordingFormat.tooManyFrames { return .tooManyFrames(try number(), lane, at: time) }
     guard tag & 31 <= RecordingFormat.maximumFrames else { throw damage("\(tag & 31) frames") }
-    frameCount = Int(tag & 31)
-    for index in 0..<frameCount { views[index] = try frame() }
+    try readFrames(Int(tag & 31))
     return .message(lane, at: time)
   }
 
@@ -118,6 +124,11 @@ struct RecordingReader: ~Copyable {
       if byte < 0x80 { return number }
     }
     throw damage("a number of more than 64 bits")
+  }
+
+  private mutating func readFrames(_ count: Int) throws(RecordingProblem) {
+    frameCount = count
+    for index in 0..<count { views[index] = try frame() }
   }
 
   private mutating func frame() throws(RecordingProblem) -> UnsafeRawBufferPointer {

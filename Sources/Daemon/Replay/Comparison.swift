@@ -27,6 +27,8 @@ package struct Comparison {
     do throws(ReplayInput.Failure) {
       let lineBytes = max(configurations.first.wire.messageBytes, configurations.second.wire.messageBytes)
       var input = try ReplayInput(path, lineBytes: lineBytes)
+      // Two configurations are compared over all of it, whatever the daemon had.
+      input.followsReloads = false
       var first = ReplayEngine(configurations.first, reportsAssessments: false)
       var second = ReplayEngine(configurations.second, reportsAssessments: false)
       var report = Report(isJSON: isJSON)

@@ -45,6 +45,11 @@ struct ReplayEngine: ~Copyable {
       try advance(to: arrival, perform: perform)
       try perform([.account(Remark(.malformed, "\(count) frames, at most 16 are taken"))])
     case .clock(let time): try advance(to: time, perform: perform)
+    case .reload(let settings, let time):
+      try advance(to: time, perform: perform)
+      do throws(StateError) { try engine.reload(settings) } catch {
+        try perform([.account(Remark(.malformed, "a reload: \(error)"))])
+      }
     case .line(let bytes): try take(line: bytes, perform)
     case .message(let frames, .control, let arrival):
       // What was recorded of the control socket was taken.

@@ -1,3 +1,4 @@
+import Engine
 import Events
 import Foundation
 import Wire
@@ -14,6 +15,8 @@ struct ReplayInput: ~Copyable {
     case tooManyFrames(UInt64, at: Timestamp)
     /// The daemon's engine was told this time, without a message.
     case clock(Timestamp)
+    /// The daemon's configuration was another from here on.
+    case reload(EngineSettings, at: Timestamp)
     /// What no engine is asked: an empty line.
     case passedOver
     case end
@@ -22,7 +25,7 @@ struct ReplayInput: ~Copyable {
     var isEvent: Bool {
       switch self {
       case .line, .longLine, .message, .tooManyFrames: true
-      case .clock, .passedOver, .end: false
+      case .clock, .reload, .passedOver, .end: false
       }
     }
   }
@@ -48,6 +51,8 @@ struct ReplayInput: ~Copyable {
   private let path: String
   private let file: OpenFile
   private let isLines: Bool
+  /// Whether a reload that was recorded is one here; else the configuration of the replay holds throughout.
+  var followsReloads = true
   private var lines: LineReader?
   private var recording: RecordingReader?
   /// Lines, or messages, so far.
@@ -182,19 +187,19 @@ struct ReplayInput: ~Copyable {
 
   private mutating func next() throws(Failure) -> Step {
     if isLines { return try nextLine() }
-    do throws(RecordingProblem) {
-      switch try recording!.nextItem() {
-      case .end: return .end
-      case .clock(let time): return .clock(time)
-      case .message(let lane, let time):
-        count += 1
-        return .message(frames, lane, at: time)
-      case .tooManyFrames(let frames, let lane, let time):
-        count += 1
-        return lane == .control ? .passedOver : .tooManyFrames(frames, at: time)
-      }
-    } catch {
-      throw Failure(error, path)
+    let item: RecordingReader.Item
+    do throws(RecordingProblem) { item = try recording!.nextItem() } catch { throw Failure(error, path) }
+    switch item {
+    case .end: return .end
+    case .clock(let time): return .clock(time)
+    case .reload(let time):
+      return followsReloads ? .reload(try ReplayedReload(frames).settings(), at: time) : .clock(time)
+    case .message(let lane, let time):
+      count += 1
+      return .message(frames, lane, at: time)
+    case .tooManyFrames(let frames, let lane, let time):
+      count += 1
+      return lane == .control ? .passedOver : .tooManyFrames(frames, at: time)
     }
   }
 

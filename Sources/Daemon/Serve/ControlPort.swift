@@ -117,6 +117,8 @@ struct ControlPort: ~Copyable {
   static let clientMemory = Duration.seconds(30)
   static let frameBytes = 64 << 10
   private static let requestsPerTurn = 64
+  /// It closes after what `DrainSchedule` gives the recording, and 0.7 s later all is to be over.
+  private static let lingerMilliseconds = 700
 
   private let socket: Socket<Router>
   private let slot: Poller.Slot
@@ -142,7 +144,7 @@ struct ControlPort: ~Copyable {
     // One answer to a fetch is 512 messages and an end: with room for two, a client that asks once an answer
     // never meets a full queue, and a connection that does not take its answers costs at most 2 × 4 MiB.
     var socket = try Socket<Router>(
-      context, linger: .milliseconds(1_000),
+      context, linger: .milliseconds(Self.lingerMilliseconds),
       options: [
         .mandatory, .sendHighWaterMark(2 * (ControlFetch.maximumMessages + 1)), .receiveHighWaterMark(1_000),
         .maximumFrameSize(Self.frameBytes), .handshakeTimeout(milliseconds: 5_000), .backlog(256),

@@ -83,6 +83,11 @@ struct Delivery: ~Copyable {
     }
   }
 
+  /// Goes on under other settings; see `MonitoringEngine.reload(_:)`. What was decided before waits as before.
+  ///
+  /// - Throws: then nothing has changed.
+  mutating func reload(_ settings: EngineSettings) throws(StateError) { try engine.reload(settings) }
+
   // MARK: Events
 
   /// Whether assessments are handed out.

@@ -72,6 +72,11 @@ struct IngestPorts: ~Copyable {
       ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
   }
 
+  /// How long answers go on being sent once it is closed.
+  func setLinger(_ time: Duration) throws(ZeroMQError) {
+    try reliableSocket.set(.milliseconds(time.wholeMilliseconds))
+  }
+
   func isReadable(_ way: Way, _ poller: borrowing Poller) -> Bool {
     switch way {
     case .events: poller.isReadable(slots.events)

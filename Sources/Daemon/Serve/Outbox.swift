@@ -19,7 +19,7 @@ struct Outbox {
   /// Takes the next number for `publication`.
   mutating func add(_ publication: Publication, at now: Timestamp) -> StoredMessage {
     encoder.encodeTopic(of: publication)
-    encoder.encodeBody(of: publication)
+    encoder.encodeBody(of: publication, at: now)
     let header = numbering.next(
       publication.output.kind, topic: encoder.topic, eventTime: publication.time, at: now)
     return StoredMessage(

@@ -57,6 +57,11 @@ struct OutputPort: ~Copyable {
     (since, nextHead, nextSources, headAllowed, sourcesAllowed) = (now, now, now, now, now)
   }
 
+  /// How long it goes on sending once it is closed.
+  func setLinger(_ time: Duration) throws(ZeroMQError) {
+    try socket.set(.milliseconds(time.wholeMilliseconds))
+  }
+
   func add(to poller: inout Poller) { _ = poller.add(socket) }
 
   // MARK: Subscriptions

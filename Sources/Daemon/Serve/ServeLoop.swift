@@ -2,7 +2,7 @@ import Engine
 import Events
 import Journal
 import Logging
-import Synchronization
+import Sinks
 import Wire
 import ZeroMQ
 
@@ -25,8 +25,8 @@ struct ServeLoop: ~Copyable {
   static let commitPause = 8
   /// Neither pause is longer.
   static let longestCommitPause = Duration.milliseconds(20)
-  /// What a stop waits for the last commit.
-  static let lastCommitPatience = Duration.seconds(2)
+  /// What a stop waits for the last commit, from its beginning on.
+  static let lastCommitPatience = DrainSchedule.committing
 
   /// What the loop is made of besides its sockets.
   struct Parts {
@@ -38,6 +38,12 @@ struct ServeLoop: ~Copyable {
     var journal: JournalThread?
     /// Nil without a control socket.
     var exchange: ControlExchange?
+    var reloading: Reloading?
+    var service: ServiceState
+    /// Nil when no service manager is to be told anything.
+    var notice: ServiceNotice?
+    /// Nil when nobody is notified.
+    var sinks: SinkExchange?
     /// Nil without HTTP.
     var desk: ReportDesk?
     var stop: StopSignal
@@ -50,9 +56,14 @@ struct ServeLoop: ~Copyable {
   private var poller: Poller
   private let finishedSlot: Poller.Slot?
   private let askedSlot: Poller.Slot?
+  private let offeredSlot: Poller.Slot?
   private let deskSlot: Poller.Slot?
   private let journal: JournalThread?
   private let exchange: ControlExchange?
+  private let reloading: Reloading?
+  private let service: ServiceState
+  private let notice: ServiceNotice?
+  private let sinks: SinkExchange?
   private let stop: StopSignal
   private let clock: ServeClock
 
@@ -67,6 +78,10 @@ struct ServeLoop: ~Copyable {
   private var writingCost = Duration.zero
   /// Whether the last turn left nothing to read.
   private var isDrained = true
+  /// Of the end, once it was asked for.
+  private var drain = DrainSchedule()
+  /// When a service manager is to be told that the loop turns.
+  private var nextNotice = Timestamp.max
   /// Writes down what is received, when asked to.
   private var recorder: Recorder?
 
@@ -96,9 +111,17 @@ struct ServeLoop: ~Copyable {
     _ = poller.add(parts.stop.wakeup)
     if let journal = parts.journal { finishedSlot = poller.add(journal.finished) } else { finishedSlot = nil }
     if let exchange = parts.exchange { askedSlot = poller.add(exchange.asked) } else { askedSlot = nil }
+    if let reloading = parts.reloading {
+      offeredSlot = poller.add(reloading.offered)
+    } else {
+      offeredSlot = nil
+    }
     if let desk = parts.desk { deskSlot = poller.add(desk.asked) } else { deskSlot = nil }
     desk = parts.desk
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
+    (reloading, service, notice) = (parts.reloading, parts.service, parts.notice)
+    if notice?.watchdogInterval != nil { nextNotice = now }
+    sinks = parts.sinks
     decoder = MessageDecoder(limits: configuration.wire)
     account = Account(log: parts.log)
     self.poller = poller
@@ -119,8 +142,8 @@ struct ServeLoop: ~Copyable {
   /// The numbering of what is published.
   var epoch: UInt64 { delivery.epoch }
 
-  /// Runs until told to stop; then nothing more is read, and what was published goes out while the
-  /// sockets linger.
+  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says,
+  /// and goes out while the sockets linger.
   ///
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
@@ -128,8 +151,8 @@ struct ServeLoop: ~Copyable {
     let start = clock.now
     recorder?.tell(start)
     delivery.advance(to: start)
-    while !stop.isRequested {
-      _ = try poller.wait(milliseconds: timeout)
+    while goesOn() {
+      _ = try poller.wait(milliseconds: stop.isRequested ? DrainSchedule.quiet.wholeMilliseconds : timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
       // is sent alerts should be sent the assessments that he subscribed to.
       try output.takeSubscriptions(at: clock.now)
@@ -137,7 +160,9 @@ struct ServeLoop: ~Copyable {
       isDrained = true
       for way in IngestPorts.Way.allCases where ports.isReadable(way, poller) { try takeMessages(from: way) }
       takeFeedback()
+      takeReload()
       let now = clock.now
+      tellAlive(at: now)
       delivery.advance(to: now)
       recorder?.flush(at: now)
       takeOutcome(at: now)
@@ -149,7 +174,9 @@ struct ServeLoop: ~Copyable {
     }
     desk?.board.setPhase(.draining)
     try finish()
-    account.enter(recorder?.close())
+    account.enter(recorder?.close(within: drain.left(for: DrainSchedule.recording, at: clock.now)))
+    try output.setLinger(drain.linger(at: clock.now))
+    try ports.setLinger(drain.linger(at: clock.now))
     return account.metadata
   }
 
@@ -169,10 +196,11 @@ struct ServeLoop: ~Copyable {
 
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    var due = min(delivery.nextDue ?? .max, output.nextDue ?? .max, recorder.nextFlush ?? .max)
+    let signs = min(output.nextDue ?? .max, nextNotice)
+    var due = min(delivery.nextDue ?? .max, signs, recorder.nextFlush ?? .max)
     if desk?.isBusy ?? false { return 0 }
     guard due != .max else { return nil }
-    if due < commitAllowed { due = min(commitAllowed, output.nextDue ?? .max) }
+    if due < commitAllowed { due = min(commitAllowed, signs) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
     // To the millisecond at least, but what is due already is not waited for.
     return nanoseconds <= 0 ? 0 : Int(min(nanoseconds, 3_600_000_000_000) / 1_000_000) + 1
@@ -207,7 +235,7 @@ struct ServeLoop: ~Copyable {
       }
       if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
-      if stop.isRequested || now >= end! { break }
+      if now >= end! { break }
     }
     isDrained = false
   }
@@ -242,12 +270,43 @@ struct ServeLoop: ~Copyable {
       case .send(let message, let kind):
         try output.send(message)
         exchange?.setPublished(message.number)
+        sinks?.offer(SinkMessage(message))
         account.countPublished(kind)
         desk?.note(message, kind, epoch: delivery.epoch, at: now)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
       }
     }
+  }
+
+  // MARK: The life of the service
+
+  private mutating func goesOn() -> Bool {
+    guard stop.isRequested else { return true }
+    // Else the wait for what comes late would end at once.
+    stop.wakeup.drain()
+    return drain.wantsTurn(at: clock.now, isDrained: isDrained)
+  }
+
+  /// Swaps the settings, if there are others, with everything that is known; see `Reloading`.
+  private mutating func takeReload() {
+    guard let reloading, let offeredSlot, poller.isReadable(offeredSlot), let offer = reloading.takeOffer()
+    else {
+      return
+    }
+    let now = clock.now
+    delivery.advance(to: now)
+    do throws(StateError) {
+      try delivery.reload(offer.settings)
+      recorder?.record(offer.origin, revision: offer.settings.revision, at: now)
+      reloading.settle(.taken(cost: now.duration(to: clock.now)))
+    } catch { reloading.settle(.refused(error)) }
+  }
+
+  private mutating func tellAlive(at now: Timestamp) {
+    guard now >= nextNotice, let notice, let interval = notice.watchdogInterval else { return }
+    nextNotice = now.advanced(by: interval)
+    notice.alive("\(delivery.engine.modelCount) models, \(account.received) events, \(service.summary)")
   }
 
   // MARK: Journal
@@ -288,8 +347,9 @@ struct ServeLoop: ~Copyable {
 
   /// Stores everything, sends what was stored, and says that this is the end.
   private mutating func finish() throws(ZeroMQError) {
+    sinks?.close(at: clock.now.advanced(by: SinkService.stopPatience))
     if let journal {
-      let end = clock.now.advanced(by: Self.lastCommitPatience)
+      let end = drain.end(of: Self.lastCommitPatience, at: clock.now)
       // What is under way, and then the rest.
       for _ in 0..<2 {
         if delivery.isCommitting { try awaitOutcome(of: journal, until: end) }
@@ -310,20 +370,5 @@ struct ServeLoop: ~Copyable {
       take(journal.takeOutcome(), at: clock.now)
     }
     try perform(at: clock.now)
-  }
-}
-
-/// Tells a polling thread to stop, from any other thread.
-final class StopSignal: Sendable {
-  let wakeup: Wakeup
-  private let flag = Atomic(false)
-
-  init() throws(ZeroMQError) { wakeup = try Wakeup() }
-
-  var isRequested: Bool { flag.load(ordering: .acquiring) }
-
-  func request() {
-    flag.store(true, ordering: .releasing)
-    wakeup.signal()
   }
 }

@@ -1,6 +1,5 @@
 import Foundation
 package import Logging
-import Synchronization
 import ZeroMQ
 
 /// `tidemark serve`: the composition of sockets, thread, engine and signals.
@@ -16,40 +15,24 @@ package struct Server: Sendable {
     self.log = log
   }
 
-  /// Serves until SIGTERM or SIGINT.
+  /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
   ///
   /// Must be called before any other thread is made: the signals are blocked here, so that every
   /// later thread, libzmq's among them, leaves them to `sigwait`.
   package func run() -> ExitStatus {
-    Self.runUntilSignal(log) { [self] in serve(until: $0) }
-  }
-
-  /// Runs `body` on a thread of its own and asks it to stop on SIGTERM or SIGINT; see ``run()``.
-  static func runUntilSignal(
-    _ log: Logger, _ body: @escaping @Sendable (StopSignal) -> ExitStatus
-  ) -> ExitStatus {
-    var signals = Self.blockSignals()
-    do throws(ZeroMQError) {
-      let stop = try StopSignal()
-      let outcome = Outcome()
-      let thread = try SocketThread(name: "tidemark-serve") {
-        outcome.status = body(stop)
-        // The loop ended by itself only if it failed: wake the wait below.
-        if !stop.isRequested { kill(getpid(), SIGTERM) }
-      }
-      var received: Int32 = 0
-      sigwait(&signals, &received)
-      stop.request()
-      thread.join()
-      return outcome.status
-    } catch {
-      log.error("\(error)")
-      return .system
+    LogStream.standardError.settings = configuration.log
+    DescriptorLimit.raise()
+    let hangups = Hangups()
+    let notice = ServiceNotice()
+    return ProcessSignals(log: log, notice: notice, onHangup: { hangups.signal() }).run { [self] in
+      serve(until: $0, hangups, notice)
     }
   }
 
   /// Runs on the socket thread: makes the sockets, loops, closes them.
-  private func serve(until stop: StopSignal) -> ExitStatus {
+  private func serve(
+    until stop: StopSignal, _ hangups: Hangups, _ notice: ServiceNotice?
+  ) -> ExitStatus {
     // What was made and not begun would stand in the way of the next attempt.
     var emptyRecording: String?
     defer { if let emptyRecording { unlink(emptyRecording) } }
@@ -60,7 +43,8 @@ package struct Server: Sendable {
       emptyRecording = recording
     }
     do throws(ServeFailure) {
-      let serving = Serving(configuration: configuration, log: log, stop: stop)
+      let serving = Serving(
+        configuration: configuration, log: log, stop: stop, hangups: hangups, notice: notice)
       let account = try serving.run(recorder: recorder.take()) { bound in
         emptyRecording = nil
         log.notice("ready", metadata: metadata(of: bound))
@@ -94,23 +78,4 @@ package struct Server: Sendable {
   private static let bindFailures: Set<Int32> = [
     EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOENT, EEXIST, ENODEV, ENOTDIR, EROFS, EPERM,
   ]
-
-  /// What the thread came to; written by it, read after joining it.
-  private final class Outcome: Sendable {
-    private let value = Mutex(ExitStatus.success)
-    var status: ExitStatus {
-      get { value.withLock { $0 } }
-      set { value.withLock { $0 = newValue } }
-    }
-  }
-
-  private static func blockSignals() -> sigset_t {
-    signal(SIGPIPE, SIG_IGN)
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGTERM)
-    sigaddset(&signals, SIGINT)
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
-    return signals
-  }
 }

@@ -3,6 +3,7 @@ import Engine
 import Events
 import Journal
 import Logging
+import Sinks
 import Synchronization
 import Wire
 import ZeroMQ
@@ -12,6 +13,11 @@ struct Serving: Sendable {
   let configuration: Configuration
   let log: Logger
   let stop: StopSignal
+  /// Where it is told to read its configuration again; nil where nobody can tell it.
+  var hangups: Hangups?
+  /// What follows the configuration besides the engine.
+  var followers: [Reloading.Follower] = []
+  var notice: ServiceNotice?
 
   /// Serves on this thread until ``stop`` is requested.
   ///
@@ -26,6 +32,8 @@ struct Serving: Sendable {
     let clock = clock(&kept)
     let desk = try desk(clock)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
+    let service = ServiceState(revision: configuration.engine.revision, at: clock.now)
+    stop.onRequest { service.beginStopping() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       ServeLoop.Parts(
         configuration: configuration,
@@ -34,6 +42,12 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
+        reloading: hangups == nil
+          ? nil
+          : try Reloading(
+            configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
+        service: service, notice: notice,
+        sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
         desk: desk,
         stop: stop, clock: clock, log: log)
     }
@@ -120,7 +134,15 @@ struct Serving: Sendable {
       }
     }
     defer { control?.stop() }
+    let sinks = SinkService(configuration, parts, reader: reader, epoch: loop.epoch)
+    defer { sinks?.stop() }
     bound.control = control?.endpoints ?? []
+    if let reloading = parts.reloading {
+      try ServeFailure.ofSockets { () throws(ZeroMQError) in try reloading.start() }
+      hangups?.follow { reloading.request() }
+    }
+    defer { parts.reloading?.stop() }
+    parts.service.beginServing()
     let admin = try parts.desk.flatMap { (desk) throws(ServeFailure) in
       try AdminComposition(configuration: configuration, board: desk.board, log: log).start()
     }
@@ -128,6 +150,7 @@ struct Serving: Sendable {
     bound.http = admin.map { "\($0.host):\($0.port)" }
     parts.desk?.board.setPhase(.serving)
     onReady(bound)
+    notice?.ready(parts.service.summary)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
   }
 

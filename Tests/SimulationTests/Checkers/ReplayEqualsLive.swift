@@ -32,7 +32,9 @@ struct ReplayEqualsLive {
       effects.removeAll(keepingCapacity: true)
       body(&engine, &effects)
       for case .publish(let publication) in effects where !publication.output.isOnDemand {
-        replayed.append(outbox.add(publication, at: World.start))
+        // When it was sent is not compared, and until when it holds follows from that.
+        let sentAt = replayed.count < stored.count ? stored[replayed.count].time : World.start
+        replayed.append(outbox.add(publication, at: sentAt))
       }
     }
     for (input, isTaken) in zip(history, accepted.isTaken) where isTaken {
