@@ -79,7 +79,8 @@ private func alert(_ severity: Severity, _ monitor: MonitorKind = .accuracy) -> 
     #expect(answers == Board.maximumWaiting + 5)
     let key = ModelKey(name: ModelName("m")!)
     guard case .unavailable = await board.detail(of: key, on: Self.group.next()) else {
-      return Issue.record("nobody answered")
+      Issue.record("nobody answered")
+      return
     }
     #expect(board.takeAsked()?.details == [])
   }
@@ -93,7 +94,10 @@ private func alert(_ severity: Severity, _ monitor: MonitorKind = .accuracy) -> 
       await Task.yield()
     }
     board.answer(key, nil)
-    guard case .unknown = await answer else { return Issue.record("it is known") }
+    guard case .unknown = await answer else {
+      Issue.record("it is known")
+      return
+    }
   }
 }
 

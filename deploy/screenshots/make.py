@@ -35,6 +35,7 @@ PICTURES = [
     ("fleet-light", "#/", ROWS, 1280, 760, False),
     ("fleet-dark", "#/", ROWS, 1280, 760, True),
     ("model", "#/models/fraud/7", CHARTS, 1280, 860, False),
+    ("inputs", "#/models/fraud/7", CHARTS, 1280, 560, False),
     ("model-dark", "#/models/rain/-", CHARTS, 1280, 760, True),
     ("decision", "#/decisions/{decision}", "document.querySelector('.steps')", 1280, 800, False),
     ("narrow", "#/", ROWS, 400, 800, False),
@@ -69,6 +70,8 @@ def take(peer: Http, decision: str, into: Path) -> None:
             if "rain" in place:
                 page.run("[...document.querySelectorAll('.segments button')].at(-1).click()")
                 page.wait("document.querySelector('.readout').textContent.includes('points')")
+            if name == "inputs":
+                page.run("document.getElementById('c-features').closest('section').scrollIntoView()")
             # Pictures are of a page at rest: what it asks for first has been drawn.
             page.wait("document.getElementById('alert-count').textContent !== '' && performance.now() > 2500")
             page.screenshot(into / f"{name}.png")

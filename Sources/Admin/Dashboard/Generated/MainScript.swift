@@ -51,10 +51,13 @@ function decoded(part) {
 // MARK: Updates, drawn at most once a frame
 
 let gathered = [];
+/** A tab in the background draws no frames. Beyond so many changes, all that is shown counts as changed. */
+const MOST_GATHERED = 100;
 
 function gather(change) {
   gathered.push(change);
   if (gathered.length === 1) requestAnimationFrame(apply);
+  if (gathered.length > MOST_GATHERED) gathered = [{ models: null, alerts: true, status: true, link: true }];
   if (change.alert) note(change.alert);
   if (change.link && store.link === 'token') askToken();
 }

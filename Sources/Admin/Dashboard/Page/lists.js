@@ -73,9 +73,12 @@ function alertTable(caption, alerts, isOver) {
     alerts.map((alert) => [
       chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
       alert.model === '-' ? h('bdi', { class: 'mono' }, alert.source ?? '–') : modelLink(alert.model, alert.version, alert.episode_id),
-      alertName(alert), score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
+      [alertName(alert), flagsOf(alert)], score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
     ]));
 }
+
+/** What is said of an open alert besides: stale, flapping, silenced, inhibited. */
+const flagsOf = (alert) => (alert.flags ?? []).map((flag) => [' ', chip('stale', null, words(flag))]);
 
 export function decisionsView(root) {
   const all = card('Latest first', { id: 'c-all', wide: true });

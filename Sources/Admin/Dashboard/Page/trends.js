@@ -163,7 +163,7 @@ function charts(data, width) {
       h('h3', {}, figure.title, figure.unit ? h('span', { class: 'quiet' }, ` ${figure.unit}`) : null,
         h('span', { class: 'last' }, figure.format(last.value))),
       lineChart({
-        points, period: data.period, step: data.step, width, hasAxis, height: hasAxis ? 128 : 112, format: figure.tick, floor: figure.floor,
+        points, period: data.period, step: data.step, width, hasAxis, height: hasAxis ? 116 : 100, format: figure.tick, floor: figure.floor,
         limit: limit && { ...limit, label: `${limit.isExpected ? 'expected' : 'limit'} ${figure.format(limit.value)}` },
         label: `${figure.title}: ${points.length} points, last ${figure.format(last.value)}`
           + (limit ? `, ${limit.isExpected ? 'expected' : 'limit'} ${figure.format(limit.value)}` : '')
