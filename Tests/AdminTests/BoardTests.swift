@@ -164,7 +164,7 @@ private func alert(_ severity: Severity, _ monitor: MonitorKind = .accuracy) -> 
     func text(_ isOpen: Bool) -> String {
       String(
         decoding: fleet.metrics(
-          isOpenMetrics: isOpen, version: "1", configuration: ConfigurationReport(file: nil), since: time,
+          isOpenMetrics: isOpen, version: "1", surroundings: Surroundings(), since: time,
           listeners: 0), as: UTF8.self)
     }
     #expect(text(true).hasSuffix("# EOF\n") && !text(false).contains("# EOF"))

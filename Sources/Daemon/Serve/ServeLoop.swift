@@ -182,7 +182,6 @@ struct ServeLoop: ~Copyable {
       if output.owesSources(at: now) { try sendStatus(at: now) }
       attendDesk(at: now)
     }
-    desk?.board.setPhase(.draining)
     try finish()
     account.enter(recorder?.close(within: drain.left(for: DrainSchedule.recording, at: clock.now)))
     try output.setLinger(drain.linger(at: clock.now))
@@ -327,6 +326,7 @@ struct ServeLoop: ~Copyable {
 
   private mutating func goesOn() -> Bool {
     guard stop.isRequested else { return true }
+    desk?.board.setPhase(.draining)
     // Else the wait for what comes late would end at once.
     stop.wakeup.drain()
     return drain.wantsTurn(at: clock.now, isDrained: isDrained)

@@ -75,7 +75,6 @@ struct Serving: Sendable {
     return try ServeFailure.ofSockets { () throws(ZeroMQError) in
       let asked = try Wakeup()
       let board = Board(now: { clock.now }, wake: { asked.signal() })
-      board.setConfiguration(ConfigurationReport(file: configuration.file))
       return ReportDesk(board, asked: asked)
     }
   }
@@ -162,7 +161,9 @@ struct Serving: Sendable {
     defer { parts.reloading?.stop() }
     parts.service.beginServing()
     let admin = try parts.desk.flatMap { (desk) throws(ServeFailure) in
-      try AdminComposition(configuration: configuration, board: desk.board, log: log).start()
+      try AdminComposition(
+        configuration: configuration, board: desk.board, service: parts.service, sinks: sinks, log: log
+      ).start()
     }
     defer { admin?.stop() }
     bound.http = admin.map { "\($0.host):\($0.port)" }
