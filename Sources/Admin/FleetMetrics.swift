@@ -33,7 +33,7 @@ extension FleetSnapshot {
     for (reason, count) in zip(Reason.allCases, account.reasons) {
       text.sample([("reason", reason.rawValue)], count)
     }
-    text.family("tidemark_security_rejections", .counter, "Handshakes and messages refused for who sent them.")
+    text.family("tidemark_security_rejections", .counter, "Refused for who sent it, by reason.")
     for (reason, count) in zip(Reason.allCases, account.reasons) where reason.isOfSender {
       text.sample([("reason", reason.rawValue)], count)
     }
