@@ -100,7 +100,10 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
       ]),
-    tests("Simulation", ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal"]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal", "TestSupport"],
+      exclude: ["campaign.md"], swiftSettings: strict),
     tests("Tidy", []),
   ],
   swiftLanguageModes: [.v6]

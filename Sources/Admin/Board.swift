@@ -38,7 +38,7 @@ package final class Board: Sendable {
     var lastAsked = Timestamp.min
     var journal = HealthCheck(state: "off", detail: nil, since: nil)
     var since = Timestamp.min
-    var configuration = ConfigurationReport(file: nil)
+    var surroundings: @Sendable () -> Surroundings = { Surroundings() }
   }
 
   /// What became of asking for one model.
@@ -75,8 +75,9 @@ package final class Board: Sendable {
   /// Something that the daemon depends on changed.
   package func setJournal(_ check: HealthCheck) { state.withLock { $0.journal = check } }
 
-  package func setConfiguration(_ report: ConfigurationReport) {
-    state.withLock { $0.configuration = report }
+  /// - Parameter read: the figures of what lives beside the serving loop, at any time and on any thread.
+  package func setSurroundings(_ read: @escaping @Sendable () -> Surroundings) {
+    state.withLock { $0.surroundings = read }
   }
 
   /// What is asked, once; nil when nothing is.
@@ -126,7 +127,7 @@ package final class Board: Sendable {
 
   var phase: Phase { Phase(rawValue: phaseNumber.load(ordering: .acquiring)) ?? .starting }
   var journal: HealthCheck { state.withLock { $0.journal } }
-  var configuration: ConfigurationReport { state.withLock { $0.configuration } }
+  var surroundings: Surroundings { state.withLock { $0.surroundings }() }
   var since: Timestamp { state.withLock { $0.since } }
   /// Nil before the first turn.
   var lastTurned: Timestamp? {

@@ -4,7 +4,7 @@ import Events
 // ``AdminLimits/page`` are named.
 extension FleetSnapshot {
   func metrics(
-    isOpenMetrics: Bool, version: String, configuration: ConfigurationReport, since: Timestamp, listeners: Int
+    isOpenMetrics: Bool, version: String, surroundings: Surroundings, since: Timestamp, listeners: Int
   ) -> [UInt8] {
     var text = MetricsText(isOpenMetrics: isOpenMetrics)
     text.family("tidemark_build", .info, "The version that runs.")
@@ -14,14 +14,7 @@ extension FleetSnapshot {
     writeModels(to: &text)
     writeDecisions(to: &text)
     writeJournal(to: &text)
-    text.family(
-      "tidemark_config_last_reload_successful", .gauge, "Whether the last configuration given was taken.")
-    text.sample(configuration.lastReload?.isSuccessful ?? true ? 1 : 0)
-    text.family(
-      "tidemark_config_last_reload_success_timestamp_seconds", .gauge,
-      "When a configuration was last taken, in seconds since 1970.")
-    let taken = configuration.lastReload.flatMap { $0.isSuccessful ? $0.at : nil } ?? since
-    text.sample(Double(taken.nanoseconds) / 1e9)
+    surroundings.write(to: &text, since: since)
     text.family("tidemark_http_listeners", .gauge, "Clients of the event stream.")
     text.sample(listeners)
     ProcessFigures.now.write(to: &text)
@@ -38,6 +31,10 @@ extension FleetSnapshot {
     }
     text.family("tidemark_remarks", .counter, "Entries of the account, by its words.")
     for (reason, count) in zip(Reason.allCases, account.reasons) {
+      text.sample([("reason", reason.rawValue)], count)
+    }
+    text.family("tidemark_security_rejections", .counter, "Handshakes and messages refused for who sent them.")
+    for (reason, count) in zip(Reason.allCases, account.reasons) where reason.isOfSender {
       text.sample([("reason", reason.rawValue)], count)
     }
     text.family("tidemark_sequence_gaps", .counter, "Messages missing by their sequence numbers.")

@@ -62,10 +62,10 @@ struct ProcessFigures {
       text.family("process_cpu_seconds", .counter, "Processor time of all threads.")
       text.sample(cpuSeconds)
     }
-    gauge("process_resident_memory_bytes", "Memory in RAM.", residentBytes.map(Double.init), &text)
-    gauge("process_virtual_memory_bytes", "Addresses in use.", virtualBytes.map(Double.init), &text)
-    gauge("process_open_fds", "Files that are open.", openFiles.map(Double.init), &text)
-    gauge("process_max_fds", "Files that may be open.", maximumFiles.map(Double.init), &text)
+    gauge("process_resident_memory_bytes", "Memory in RAM.", residentBytes.map { Double($0) }, &text)
+    gauge("process_virtual_memory_bytes", "Addresses in use.", virtualBytes.map { Double($0) }, &text)
+    gauge("process_open_fds", "Files that are open.", openFiles.map { Double($0) }, &text)
+    gauge("process_max_fds", "Files that may be open.", maximumFiles.map { Double($0) }, &text)
     gauge("process_start_time_seconds", "When it began, in seconds since 1970.", startSeconds, &text)
   }
 

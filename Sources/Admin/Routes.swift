@@ -68,7 +68,7 @@ struct Routes: Sendable {
       return await withSnapshot { snapshot in
         snapshot.status(
           name: name, version: version, since: board.since, phase: board.phase,
-          configuration: board.configuration, listeners: listeners.count)
+          configuration: board.surroundings.configuration, listeners: listeners.count)
       }
     case ("models", 3):
       let selection = FleetSnapshot.Selection(
@@ -107,11 +107,12 @@ struct Routes: Sendable {
   }
 
   private var readyz: Answer {
-    let (phase, journal) = (board.phase, board.journal)
+    let (phase, journal, sinks) = (board.phase, board.journal, board.surroundings.sinks)
+    let isFailing = journal.state == "failing" || sinks.contains { $0.isFailing }
     let word =
       switch phase {
       case .starting: "starting"
-      case .serving: journal.state == "failing" ? "degraded" : "ready"
+      case .serving: isFailing ? "degraded" : "ready"
       case .draining: "draining"
       }
     return Answer(phase == .serving ? .ok : .serviceUnavailable) { writer in
@@ -121,6 +122,14 @@ struct Routes: Sendable {
           writer.member("state", journal.state)
           writer.member("detail", journal.detail)
           writer.member("since", time: journal.since)
+        }
+        for sink in sinks {
+          writer.key(text: "sink:\(sink.name)")
+          writer.object { writer in
+            writer.member("state", sink.isFailing ? "failing" : "ok")
+            writer.member("detail", sink.health)
+            writer.member("since", time: nil)
+          }
         }
       }
     }
@@ -132,7 +141,7 @@ struct Routes: Sendable {
       var answer = Answer(
         .ok, isOpenMetrics ? MetricsText.openMetrics : MetricsText.plain,
         snapshot.metrics(
-          isOpenMetrics: isOpenMetrics, version: version, configuration: board.configuration,
+          isOpenMetrics: isOpenMetrics, version: version, surroundings: board.surroundings,
           since: board.since, listeners: listeners.count))
       answer.headers[.vary] = "Accept"
       return answer

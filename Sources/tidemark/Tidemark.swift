@@ -30,6 +30,7 @@ struct Tidemark: ParsableCommand {
         tidemark baseline build training.csv -o my.baseline
                                            what a model was trained on, as figures to hold it against
         tidemark history --state DIR       what the journal in DIR holds
+        tidemark keygen --out server       a key pair, for encryption and for saying who may connect
         tidemark ack DECISION --owner ME   this retrain is mine; then report how it goes
 
       Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
@@ -40,7 +41,7 @@ struct Tidemark: ParsableCommand {
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
       SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,
       TopCommand.self, ExplainCommand.self, DoctorCommand.self, HealthcheckCommand.self,
-      DecodeCommand.self, DetectCommand.self, BaselineCommand.self, Demo.self,
+      DecodeCommand.self, DetectCommand.self, BaselineCommand.self, KeygenCommand.self, Demo.self,
     ])
 }
 
@@ -58,9 +59,11 @@ struct ConfigurationOptions: ParsableArguments {
   func load() throws -> Configuration { try load(config) }
 
   /// The same for another file.
-  func load(_ file: String?) throws -> Configuration {
+  ///
+  /// - Parameter readsKeys: see `Configuration.load`.
+  func load(_ file: String?, readsKeys: Bool = true) throws -> Configuration {
     do throws(ConfigurationProblems) {
-      return try Configuration.load(file, allowsPlaintext: isPlaintextAllowed)
+      return try Configuration.load(file, allowsPlaintext: isPlaintextAllowed, readsKeys: readsKeys)
     } catch {
       Terminal(descriptor: 2).print(error.description)
       throw ExitCode(ExitStatus.configuration.rawValue)

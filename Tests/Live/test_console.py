@@ -279,7 +279,7 @@ def test_a_lost_connection_is_told_and_found_again(panes: Callable[..., Pane]) -
     assert "2" in attributes and not attributes & {"31", "32", "33", "36"}, attributes
     second = Examples(port=first.port)
     try:
-        pane.press("r")
+        # By itself, within the next attempts.
         pane.wait(r"● live", r"● +fraud")
         pane.press("q")
         pane.assert_clean()

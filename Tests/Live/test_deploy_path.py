@@ -96,3 +96,9 @@ def test_links_lead_somewhere(document: str) -> None:
 def test_the_four_lines_are_in_the_server() -> None:
     server = (DEPLOY / "example" / "model_server.py").read_text()
     assert [n for n in re.findall(r"# \((\d)\)$", server, re.MULTILINE)] == ["1", "3", "4", "2"]
+
+
+def test_the_footprint_is_the_reports() -> None:
+    report = (harness.REPOSITORY / "Tests/Benchmarks/footprint.md").read_text()
+    rows = [line for line in report.splitlines() if line.startswith("|")]
+    assert len(rows) == 8 and "\n".join(rows) in README

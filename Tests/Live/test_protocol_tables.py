@@ -129,6 +129,12 @@ LIMITS |= {
     "outputs that wait for the journal": (DELIVERY, declared("maximumWaiting")),
     "owner, token of feedback": (FEEDBACK, declared("maximumOwnerBytes")),
     "reason of feedback": (FEEDBACK, declared("maximumReasonBytes")),
+    "clients in the list of keys": ("Daemon/Security/AllowList.swift", declared("maximumClients")),
+    "name of a client": ("Daemon/Security/ClientsFile.swift", declared("maximumNameBytes")),
+    "prefix of sources of a client": ("Daemon/Security/AllowList.swift", r"bytes\.count <= (\d+)"),
+    "handshakes at once, each key": ("Daemon/Security/HandshakeLimit.swift", declared("burst")),
+    "handshakes a second after that, each key": ("Daemon/Security/HandshakeLimit.swift", declared("perSecond")),
+    "time of a handshake": 5.0,
     "detail of an answer": ("Events/Reason.swift", declared("maximumDetailBytes")),
     "retry_after_s": ("Wire/FeedbackReader.swift", r"\$0 < (1e9)"),
 }

@@ -327,12 +327,10 @@ def test_what_had_arrived_is_taken_before_the_end(
     daemon = daemons("--config", configure(folder, settings(ipc))).wait_ready()
     publisher = Publisher(context, daemon.ingest).wait_subscribed()
     publisher.metrics("warm", 0.95)
-    for round in range(20):
-        os.kill(daemon.process.pid, signal.SIGSTOP)
-        for number in range(400):
-            publisher.metrics("m", 0.95)
-        if round < 19:
-            os.kill(daemon.process.pid, signal.SIGCONT)
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    # More than one turn reads, and about as many as lie in the connection.
+    for _ in range(1_200):
+        publisher.metrics("m", 0.95)
     # Both are pending when it goes on: the messages in its queue, and the signal.
     os.kill(daemon.process.pid, signal.SIGTERM)
     os.kill(daemon.process.pid, signal.SIGCONT)
@@ -464,7 +462,7 @@ def test_check_online_says_what_stands_in_the_way(folder: Path, ipc: Sockets) ->
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        sockets = {**ipc, "output": [f"tcp://127.0.0.1:{port}"], "control": [f"ipc://{folder}/no/control"]}
+        sockets = {**ipc, "output": [f"tcp://127.0.0.1:{port}"], "control": [f"ipc://{folder}/no/where/control"]}
         given = settings(sockets, state=str(state), limits={"sources": 1_000_000})
         ran = run("check", "--online", "--config", configure(folder, given))
     said = ran.out.decode()

@@ -11,10 +11,7 @@ package struct AlertAnswer: Decodable, Sendable, Equatable {
   package var source: String?
   package var monitor: String
   package var metric: String?
-  package var type: String
-  package var state: String
   package var severity: AlertSeverity
-  package var rev: Int
   package var openedAt: Timestamp
   package var value: Double?
   package var threshold: Double?
@@ -40,7 +37,6 @@ package struct DecisionAnswer: Decodable, Sendable, Equatable {
   package var owner: String?
   package var dryRun: Bool?
   package var issuedAt: Timestamp?
-  package var changedAt: Timestamp
   package var reasonCodes: [String]
   package var triggerReasons: [String]
   package var severityScore: Double?

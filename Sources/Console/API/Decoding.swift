@@ -71,7 +71,7 @@ package struct DaemonClient: Sendable {
   /// The body of a 200.
   package func fetch(_ path: String, within patience: Duration = patience) throws(ClientFailure) -> [UInt8] {
     let response: HTTPClient.Response
-    do throws(HTTPFailure) { response = try http.request(.get, path, within: patience) } catch {
+    do throws(HTTPFailure) { response = try http.request(path, within: patience) } catch {
       throw .transport(error)
     }
     guard response.status == 200 else { throw Self.problem(response) }

@@ -28,14 +28,10 @@ package struct ModelSummary: Decodable, Sendable, Equatable {
     package var monitor: String
     package var metric: String?
     package var severity: AlertSeverity
-    package var openedAt: Timestamp
   }
   package struct Drift: Decodable, Sendable, Equatable {
     package var score: Double?
     package var threshold: Double
-    @Tally package var drifted: Int
-    @Tally package var features: Int
-    package var severity: AlertSeverity
   }
   package struct Decision: Decodable, Sendable, Equatable {
     package var id: String

@@ -64,7 +64,6 @@ package struct RetrainAnswer: Decodable, Sendable, Equatable {
   package var wouldRetrain: Bool
   package var rules: [Rule]
   package var blocks: [Block]
-  package var minimumTimeS: Double
   /// Model time.
   package var lastRetrain: Timestamp
   package var coverage: Double?

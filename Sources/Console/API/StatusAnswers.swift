@@ -8,7 +8,6 @@ package struct StatusAnswer: Decodable, Sendable, Equatable {
     package var detail: String?
     @Tally package var outputsWaiting: Int
     package var bytes: Int?
-    package var lastCommit: Timestamp?
   }
   package struct Account: Decodable, Sendable, Equatable {
     @Tally package var received: Int
@@ -62,7 +61,6 @@ package struct SourceAnswer: Decodable, Sendable, Equatable {
   @Tallies package var rejectedBy: [String: Int]
   @Tally package var lost: Int
   @Tally package var duplicate: Int
-  @Tally package var stale: Int
   @Tally package var late: Int
   @Tally package var unsequenced: Int
   @Tally package var restarts: Int

@@ -12,7 +12,7 @@ package struct HealthCheck: Sendable {
   /// The line, and whether all is well.
   package func run() -> (line: String, isWell: Bool) {
     do throws(HTTPFailure) {
-      let response = try http.request(.get, asksReady ? Path.ready : Path.live, within: Self.patience)
+      let response = try http.request(asksReady ? Path.ready : Path.live, within: Self.patience)
       let words = asksReady ? Self.words(response) : plain(response.text.trimmingLines)
       let isWell = response.status == 200
       return (isWell ? words : "status \(response.status)" + (words.isEmpty ? "" : ": \(words)"), isWell)

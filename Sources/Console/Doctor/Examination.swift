@@ -50,8 +50,8 @@ extension Examination {
     let address = client.http.address
     var examination = Examination(address: address, ownVersion: ownVersion, reach: .answered)
     do throws(HTTPFailure) {
-      examination.live = try client.http.request(.get, Path.live, within: patience)
-      examination.ready = try client.http.request(.get, Path.ready, within: patience)
+      examination.live = try client.http.request(Path.live, within: patience)
+      examination.ready = try client.http.request(Path.ready, within: patience)
     } catch {
       examination.reach = .failed(error, otherPort: openPort(address))
       return examination

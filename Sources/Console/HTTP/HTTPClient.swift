@@ -27,17 +27,15 @@ package struct HTTPClient: Sendable {
     (self.address, self.token) = (address, token)
   }
 
-  /// One request to its end.
+  /// One GET to its end: all that is asked is read.
   ///
   /// - Parameters:
   ///   - path: percent-encoded, with its query.
   ///   - patience: for all of it, from the first byte out to the last one in.
-  package func request(
-    _ method: Method = .get, _ path: String, body: [UInt8]? = nil, within patience: Duration
-  ) throws(HTTPFailure) -> Response {
+  package func request(_ path: String, within patience: Duration) throws(HTTPFailure) -> Response {
     let deadline = ContinuousClock.now + patience
     let connection = try Connection(address, by: deadline)
-    try connection.write(head(method, path, accept: "*/*", body) + (body ?? []), by: deadline)
+    try connection.write(head(path, accept: "*/*"), by: deadline)
     var parser = ResponseParser(maximumBodyBytes: Self.maximumBodyBytes)
     var received: [UInt8] = []
     while !parser.isDone {
@@ -53,7 +51,7 @@ package struct HTTPClient: Sendable {
   func stream(_ path: String, within patience: Duration) throws(HTTPFailure) -> EventStream {
     let deadline = ContinuousClock.now + patience
     let connection = try Connection(address, by: deadline)
-    try connection.write(head(.get, path, accept: "text/event-stream", nil), by: deadline)
+    try connection.write(head(path, accept: "text/event-stream"), by: deadline)
     var parser = ResponseParser(maximumBodyBytes: .max)
     var first: [UInt8] = []
     while parser.head == nil {
@@ -66,13 +64,12 @@ package struct HTTPClient: Sendable {
     return try EventStream(connection, parser, first)
   }
 
-  private func head(_ method: Method, _ path: String, accept: String, _ body: [UInt8]?) -> [UInt8] {
+  private func head(_ path: String, accept: String) -> [UInt8] {
     var lines = [
-      "\(method.rawValue) \(path) HTTP/1.1", "Host: \(address.authority)", "Accept: \(accept)",
-      "User-Agent: tidemark", "Connection: close",
+      "GET \(path) HTTP/1.1", "Host: \(address.authority)", "Accept: \(accept)", "User-Agent: tidemark",
+      "Connection: close",
     ]
     if let token { lines.append("Authorization: Bearer \(token)") }
-    if let body { lines += ["Content-Type: application/json", "Content-Length: \(body.count)"] }
     return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
   }
 

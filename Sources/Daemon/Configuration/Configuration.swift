@@ -20,6 +20,8 @@ package struct Configuration: Sendable {
     package var reliable: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7413)]
     /// Of HTTP, as bound; nil when there is none.
     package var http: String?
+    /// Who may open those that are ipc.
+    package var ipcSharing = IPCSharing.ownerOnly
   }
 
   /// The last part of every output topic and the `source` of every output.
@@ -32,6 +34,8 @@ package struct Configuration: Sendable {
   package var http: AdminSettings? = AdminSettings()
   /// Where it was read; nil for the defaults.
   package var file: String?
+  /// Nil: nothing is encrypted, and nobody is asked who he is.
+  package var security: SecuritySettings?
   package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
   /// How the log is written.
@@ -97,6 +101,7 @@ extension Configuration {
         reliable \(journal == nil ? "none" : list(sockets.reliable))
         http     \(httpSummary)
         journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
+        security \(security?.summary ?? "none: plaintext, and whoever connects may do everything")
         log      \(log.format.rawValue), \(log.level.rawValue)
         revision \(engine.revision)
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")

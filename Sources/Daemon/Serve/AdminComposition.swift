@@ -2,12 +2,15 @@ import Admin
 import Events
 import Journal
 import Logging
+import Sinks
 import ZeroMQ
 
 /// HTTP beside the serving loop: what it needs of the daemon, put together.
 struct AdminComposition: Sendable {
   let configuration: Configuration
   let board: Board
+  let service: ServiceState
+  let sinks: SinkService?
   let log: Logger
 
   /// Messages of the journal that are read at the start, so that alerts and decisions are told across a restart.
@@ -18,6 +21,8 @@ struct AdminComposition: Sendable {
   /// - Returns: nil when it is turned off, or when nothing is configured and the port is taken.
   func start() throws(ServeFailure) -> AdminServer? {
     guard let settings = configuration.http else { return nil }
+    let (file, service, sinks) = (configuration.file, service, sinks)
+    board.setSurroundings { Self.surroundings(file, service, sinks) }
     let reader = try reader()
     do throws(AdminFailure) {
       return try AdminServer(
@@ -28,6 +33,28 @@ struct AdminComposition: Sendable {
       log.notice("\(error); going on without HTTP: http.listen in the configuration gives it another place")
       return nil
     }
+  }
+
+  private static func surroundings(
+    _ file: String?, _ service: ServiceState, _ sinks: SinkService?
+  ) -> Surroundings {
+    let reloads = service.reloads
+    var configuration = ConfigurationReport(file: file)
+    configuration.revision = 1 + Int(clamping: reloads.succeeded)
+    if reloads.succeeded + reloads.failed > 0 {
+      configuration.lastReload = (reloads.lastSuccess, reloads.isLastSuccessful)
+    }
+    return Surroundings(
+      configuration: configuration, logLinesDropped: LogStream.standardError.droppedLines,
+      sinks: (sinks?.reports ?? []).map { sink in
+        let counts = sink.counts
+        return .init(
+          name: sink.name,
+          outcomes: [
+            ("delivered", counts.delivered), ("retried", counts.retried), ("dropped", counts.dropped),
+            ("refused", counts.refused),
+          ], queue: counts.waiting, health: counts.health.rawValue)
+      })
   }
 
   /// A connection of its own, so that a history keeps no client of the control socket waiting.

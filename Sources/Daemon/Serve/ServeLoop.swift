@@ -38,6 +38,8 @@ struct ServeLoop: ~Copyable {
     var journal: JournalThread?
     /// Nil without a control socket.
     var exchange: ControlExchange?
+    /// Nil without `security`.
+    var door: Doorkeeper?
     var reloading: Reloading?
     var service: ServiceState
     /// Nil when no service manager is to be told anything.
@@ -56,6 +58,10 @@ struct ServeLoop: ~Copyable {
   private var poller: Poller
   private let finishedSlot: Poller.Slot?
   private let askedSlot: Poller.Slot?
+  private let door: Doorkeeper?
+  private let doorSlot: Poller.Slot?
+  private var gate: Gate
+  private let answers: AnswerEncoder
   private let offeredSlot: Poller.Slot?
   private let deskSlot: Poller.Slot?
   private let journal: JournalThread?
@@ -101,8 +107,8 @@ struct ServeLoop: ~Copyable {
     let durable = SequenceNumber(epoch: delivery.epoch, number: delivery.published)
     let output = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       try OutputPort(
-        context, name: configuration.name, endpoints: configuration.sockets.output, durable: durable, now: now
-      )
+        context, name: configuration.name, endpoints: configuration.sockets.output,
+        binding: configuration.binding, durable: durable, now: now)
     }
     let ports = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       try IngestPorts(context, configuration, hasReliable: parts.recovered != nil, &poller)
@@ -111,6 +117,9 @@ struct ServeLoop: ~Copyable {
     _ = poller.add(parts.stop.wakeup)
     if let journal = parts.journal { finishedSlot = poller.add(journal.finished) } else { finishedSlot = nil }
     if let exchange = parts.exchange { askedSlot = poller.add(exchange.asked) } else { askedSlot = nil }
+    if let door = parts.door { doorSlot = poller.add(door.changed) } else { doorSlot = nil }
+    (door, gate) = (parts.door, Gate(parts.door))
+    answers = AnswerEncoder(name: configuration.name)
     if let reloading = parts.reloading {
       offeredSlot = poller.add(reloading.offered)
     } else {
@@ -160,6 +169,7 @@ struct ServeLoop: ~Copyable {
       isDrained = true
       for way in IngestPorts.Way.allCases where ports.isReadable(way, poller) { try takeMessages(from: way) }
       takeFeedback()
+      try heedDoor()
       takeReload()
       let now = clock.now
       tellAlive(at: now)
@@ -172,7 +182,6 @@ struct ServeLoop: ~Copyable {
       if output.owesSources(at: now) { try sendStatus(at: now) }
       attendDesk(at: now)
     }
-    desk?.board.setPhase(.draining)
     try finish()
     account.enter(recorder?.close(within: drain.left(for: DrainSchedule.recording, at: clock.now)))
     try output.setLinger(drain.linger(at: clock.now))
@@ -214,30 +223,64 @@ struct ServeLoop: ~Copyable {
       let receipt = try ports.receive(from: way)
       guard receipt != .nothing else { return }
       let now = clock.now
-      recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
       do throws(Remark) {
-        let event = try decode(receipt, way)
-        traffic.note(event, at: now)
-        if event.body.isSign { account.countHead() } else { account.countReceived() }
-        if way == .reliable {
-          delivery.take(event, fromPeer: ports.peer, at: now)
-        } else {
-          delivery.take(event, at: now)
-        }
+        let sender = try gate.sender(ports.userID(of: way))
+        try takeMessage(receipt, from: way, sender, at: now)
       } catch {
+        // Whatever is refused for who sent it never came: it is neither recorded nor anybody's number.
         account.countReceived()
         traffic.noteUnreadable()
-        if way == .reliable, let event = MessageDecoder.refusal(of: ports.frames(of: way), error) {
-          delivery.take(event, fromPeer: ports.peer, at: now)
-        } else {
-          account.enter(error, at: now)
-        }
+        account.enter(error, at: now)
+        if way == .reliable { try tell(error, at: now) }
       }
       if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
       if now >= end! { break }
     }
     isDrained = false
+  }
+
+  /// - Throws: when the sender may not send it; nothing of it is taken then.
+  private mutating func takeMessage(
+    _ receipt: Receipt, from way: IngestPorts.Way, _ sender: Gate.Sender, at now: Timestamp
+  ) throws(Remark) {
+    let event: Event
+    do throws(Remark) { event = try decode(receipt, way) } catch {
+      guard way == .reliable, let refused = MessageDecoder.refusal(of: ports.frames(of: way), error) else {
+        recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
+        throw error
+      }
+      event = refused
+    }
+    try gate.admit(event.body, of: event.header.source, from: sender)
+    recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
+    traffic.note(event, at: now)
+    if event.body.isSign { account.countHead() } else { account.countReceived() }
+    if way == .reliable {
+      delivery.take(event, fromPeer: ports.peer, at: now)
+    } else {
+      delivery.take(event, at: now)
+    }
+  }
+
+  /// Tells a publisher of the lossless lane why the last message was refused; who is let in no more is told nothing.
+  private func tell(_ refusal: Remark, at now: Timestamp) throws(ZeroMQError) {
+    guard refusal.reason.isOfSender, refusal.reason != .keyRefused,
+      ports.frames(of: .reliable).count >= 2,
+      let header = FramedHeader(parsing: ports.frames(of: .reliable)[1])
+    else { return }
+    let sequence = SequenceNumber(epoch: header.epoch, number: header.number)
+    try ports.reply(to: ports.peer, answers.refusal(refusal, sequence, expected: nil, at: now))
+  }
+
+  /// Enters what was refused at the door, and ends when nobody answers there any more.
+  private mutating func heedDoor() throws(ZeroMQError) {
+    try output.bindAgain()
+    guard let door, let doorSlot, poller.isReadable(doorSlot) else { return }
+    // They are no events of any source: the reason alone counts.
+    for remark in door.takeRefused() { account.enter(remark, isOfSign: true, at: clock.now) }
+    try door.requireAlive()
+    if door.takeReaderLoss() { try output.cutConnections() }
   }
 
   private mutating func decode(_ receipt: Receipt, _ way: IngestPorts.Way) throws(Remark) -> Event {
@@ -283,6 +326,7 @@ struct ServeLoop: ~Copyable {
 
   private mutating func goesOn() -> Bool {
     guard stop.isRequested else { return true }
+    desk?.board.setPhase(.draining)
     // Else the wait for what comes late would end at once.
     stop.wakeup.drain()
     return drain.wantsTurn(at: clock.now, isDrained: isDrained)

@@ -42,8 +42,9 @@ package struct Server: Sendable {
       if recorder == nil { return .cannotCreate }
       emptyRecording = recording
     }
+    FileLimit.raise(log)
     do throws(ServeFailure) {
-      let serving = Serving(
+      let serving = try Serving(
         configuration: configuration, log: log, stop: stop, hangups: hangups, notice: notice)
       let account = try serving.run(recorder: recorder.take()) { bound in
         emptyRecording = nil

@@ -25,7 +25,9 @@ struct Traffic {
       case .refused: 7
       }
     counts[place] &+= 1
-    if let sentAt = event.header.sentAt { lag.observe(nanoseconds: sentAt.nanoseconds(to: now)) }
+    if !event.body.isSign, let sentAt = event.header.sentAt {
+      lag.observe(nanoseconds: sentAt.nanoseconds(to: now))
+    }
   }
 
   mutating func noteUnreadable() { counts[7] &+= 1 }

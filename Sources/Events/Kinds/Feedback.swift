@@ -82,6 +82,8 @@ package enum FeedbackAnswer: Sendable, Equatable {
       /// The decision is over.
       case final
       case malformed
+      /// The key of the connection may not report.
+      case roleMissing = "role_missing"
       /// Too many requests wait.
       case busy
       /// The journal is failing, and nothing was changed: ask again.
