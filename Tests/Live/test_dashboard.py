@@ -128,14 +128,15 @@ def test_keys_lead_to_a_decision_and_back(serve: Serve, view: Open) -> None:
     assert name == "fraud"
     page.press("Enter")
     page.wait("location.hash === '#/models/fraud/7' && document.querySelector('.list a.item')")
-    while "decisions" not in page.run("document.activeElement.hash ?? ''"):
-        page.press("j")
+    for _ in range(20):
+        if "decisions" not in page.run("document.activeElement.hash ?? ''"):
+            page.press("j")
     page.press("Enter")
     page.wait("location.hash.startsWith('#/decisions/rt-') && document.querySelector('.steps')")
     assert "Accuracy dropped by" in page.run("document.getElementById('c-why').closest('section').innerText")
     assert page.run("document.querySelectorAll('.steps .done').length") == 3
     page.press("Escape")
-    page.wait("location.hash === '#/models/fraud/7'")
+    page.wait("location.hash === '#/models/fraud/7' && document.querySelector('[data-view=model]')")
     page.press("Escape")
     page.wait(f"location.hash === '#/' && {LOADED}")
     page.wait(f"{chosen}?.querySelector('.name a').textContent === 'fraud'", "the choice is kept")
