@@ -36,7 +36,7 @@ struct Tidemark: ParsableCommand {
       Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
       69 no socket or no daemon, 71 a failure of the system, 73 a file that cannot be made, 78 wrong configuration.
       """,
-    version: "0.1.0",
+    version: BuildVersion.current,
     subcommands: [
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
       SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,

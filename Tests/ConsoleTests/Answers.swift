@@ -65,7 +65,7 @@ enum Answers {
     summary("basket", "11"),
   ]
 
-  static func models(_ models: [String] = fleet) throws -> [ModelSummary] {
+  static func models(_ models: [String] = fleet) throws -> [Console.ModelSummary] {
     try decoded(
       ModelListAnswer.self,
       """
@@ -114,14 +114,14 @@ enum Answers {
        "change":{"at":"2026-03-02T04:02:00Z","measurements":12,"kind":"abrupt"},"quantile":null}}
     """
 
-  static func model() throws -> ModelDetail {
+  static func model() throws -> Console.ModelDetail {
     let summary = summary(
       "fraud", "7", state: "alerting", urgency: 0.91, accuracy: 0.8, drift: 3.45, severity: "high",
       decision: "acked"
     )
     .replacingOccurrences(of: #""alerts":["#, with: #""_":["#).dropLast()
     return try decoded(
-      ModelDetail.self,
+      Console.ModelDetail.self,
       """
       \(summary),
        "at":"2026-03-02T05:00:00.250Z","alerts":[\(alert)],

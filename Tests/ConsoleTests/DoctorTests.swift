@@ -193,13 +193,28 @@ import Testing
     Trouble(code: "descriptors", severity: .warning, words: ["900 of 1024"]) { seen, _ in
       seen.metrics = MetricsText("process_open_fds 900\nprocess_max_fds 1024\n")
     },
+    Trouble(code: "memory", severity: .warning, words: ["7.0 GiB of this machine's 8.0 GiB"]) { seen, _ in
+      (seen.metrics, seen.memory) = (MetricsText("process_resident_memory_bytes 7516192768\n"), 0x1p33)
+    },
     Trouble(code: "security", severity: .warning, words: ["7 connections rejected: wrong_key"]) { seen, _ in
       seen.metrics = MetricsText("tidemark_security_rejections_total{reason=\"wrong_key\"} 7\n")
     },
-    Trouble(code: "sink_failing", severity: .warning, words: ["3 notifications to am"]) { seen, _ in
+    Trouble(code: "sink_failing", severity: .warning, words: ["3 notifications to am lost"]) { seen, _ in
       seen.metrics = MetricsText(
-        "tidemark_sink_notifications_total{sink=\"am\",outcome=\"sent\"} 9\ntidemark_sink_notifications_total{sink=\"am\",outcome=\"failed\"} 3\n"
-      )
+        """
+        tidemark_sink_notifications_total{sink="am",outcome="delivered"} 9
+        tidemark_sink_notifications_total{sink="am",outcome="retried"} 2
+        tidemark_sink_notifications_total{sink="am",outcome="dropped"} 1
+        tidemark_sink_notifications_total{sink="am",outcome="refused"} 2
+        """)
+    },
+    Trouble(code: "sink_failing", severity: .warning, words: ["pager takes no notification"]) { seen, _ in
+      seen.metrics = MetricsText(
+        """
+        tidemark_sink_notifications_total{sink="am",outcome="delivered"} 9
+        tidemark_sink_notifications_total{sink="am",outcome="retried"} 2
+        tidemark_sink_notifications_total{sink="pager",outcome="retried"} 2
+        """)
     },
     Trouble(code: "log", severity: .note, words: ["12 lines"]) { seen, _ in
       seen.metrics = MetricsText("tidemark_log_lines_dropped_total 12\n")

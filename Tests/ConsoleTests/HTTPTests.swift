@@ -159,4 +159,37 @@ import Testing
     model.timers[0].at = .min
     #expect(!Explanation.of(model, width: 80).isEmpty)
   }
+
+  /// Bytes from nowhere: each reader gives something or throws, and none traps or goes on for ever.
+  @Test func anyBytesAreRead() {
+    var state: UInt64 = 0x9e37_79b9_7f4a_7c15
+    func next() -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33)
+    }
+    let parts: [[UInt8]] = [
+      "HTTP/1.1 200 OK\r\n", "Content-Length: ", "Transfer-Encoding: chunked\r\n", "\r\n", "\r\n\r\n", "7",
+      "ffffffff", ":",
+      "data: x", "event: fleet", "{", "}", "\"", "\\", "=", "name{a=\"b\"} 1\n", " ", "\n", "\u{0}", "é",
+      "\u{1b}[2J",
+    ].map { Array($0.utf8) }
+    for _ in 0..<5_000 {
+      let bytes = (0..<1 + next() % 12).flatMap { _ in
+        next() % 9 == 0 ? [UInt8(truncatingIfNeeded: next())] : parts[next() % parts.count]
+      }
+      var parser = ResponseParser(maximumBodyBytes: 1_000)
+      var stream = EventStreamParser()
+      do throws(HTTPFailure) {
+        let body = try parser.take(bytes)
+        #expect(body.count <= bytes.count)
+        for event in try stream.take(bytes) { #expect(event.data.utf8.count <= 3 * bytes.count) }
+        try parser.end()
+      } catch { #expect(!plain(error.description).isEmpty) }
+      let text = String(decoding: bytes, as: UTF8.self)
+      #expect(MetricsText(text).samples.count <= bytes.count)
+      #expect(displayWidth(of: plain(text)) <= 2 * bytes.count)
+      var keys = KeyParser()
+      #expect(keys.take(bytes).count <= bytes.count)
+    }
+  }
 }

@@ -96,7 +96,9 @@ private struct Emulator {
     ("\u{1b}[1~\u{1b}[4~", [.home, .end]),
     ("\u{7f}", [.backspace]), ("\u{03}\u{1a}", [.control("c"), .control("z")]),
     ("é価🚀", [.character("é"), .character("価"), .character("🚀")]),
-    ("\u{1b}[200~x", [.character("x")]), ("\u{1b}[<0;1;1M", [.enter]), ("\u{1b}x", []), ("\t", [.tab]),
+    ("\u{1b}[200~x", [.character("x")]), ("\u{1b}[<0;1;1M", [.enter]),
+    ("\u{1b}x", [.escape, .character("x")]),
+    ("\u{1b}\r", [.escape, .enter]), ("\t", [.tab]),
   ])
   func keys(text: String, keys: [Key]) {
     var parser = KeyParser()

@@ -40,6 +40,30 @@ import Testing
     #expect(!rest.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) })
   }
 
+  @Test(arguments: hostile) func explanationsAndDiagnosesHoldNoneOfIt(name: String) throws {
+    var model = try Answers.model()
+    (model.summary.model, model.sources[0].source, model.retrain.blocks[0].text) = (name, name, name)
+    (model.alerts[0].topK, model.monitors[0].metric) = ([.init(name: name, driftScore: 1)], name)
+    var decision = try Answers.decision()
+    (decision.decision.owner, decision.decision.triggerReasons) = (name, [name])
+    decision.messages[1].data.reason = name
+    var seen = Examination(
+      address: try ServiceAddress(parsing: ServiceAddress.standard), ownVersion: name, reach: .answered)
+    (seen.status, seen.sources) = (try Answers.status(), model.sources)
+    seen.status?.journal = .init(state: "failing", since: Answers.now, detail: name, outputsWaiting: 1)
+    let lines =
+      Explanation.of(model, width: 80) + Explanation.of(decision, model: model, width: 80)
+      + ModelPage.lines(model, width: 80)
+      + Diagnosis(seen).lines(width: 80)
+    for line in lines {
+      let sent = line.encoded(for: Palette(hasColour: false, hasStyles: false))
+      #expect(
+        !sent.unicodeScalars.contains {
+          $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) || $0.properties.generalCategory == .format
+        })
+    }
+  }
+
   @Test(arguments: [
     ("fraud", 5), ("価格", 4), ("v2🚀", 4), ("e\u{301}", 1), ("👩\u{200d}💻", 4), ("👍\u{1f3fd}", 2), ("🇨🇭", 2),
     ("❤\u{fe0f}", 1),

@@ -74,7 +74,7 @@ import Testing
       _ = state.press(.escape, size)
       #expect(state.page == page)
     }
-    for _ in 0..<50 { press(&state, "aA?") }
+    for number in 0..<50 { state.open(.model(ModelName("m\(number)"))) }
     #expect(state.pages.count <= TopState.maximumPages)
   }
 

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 import harness
+import live
 from deployed import DEPLOY, ran
 
 CONTAINERFILE = DEPLOY / "Containerfile"
@@ -136,6 +137,7 @@ def container(folder: Path) -> Iterator[subprocess.Popen[str]]:
     free = "sockets: {ingest: [ipc:///run/tidemark/in], output: [ipc:///run/tidemark/out], "
     free += "control: [ipc:///run/tidemark/control], reliable: [ipc:///run/tidemark/reliable]}\n"
     # With a sink, so that what only sinks open must be there too.
+    free += "http: {listen: 127.0.0.1:0}\n"
     free += "sinks: {alertmanager: {urls: ['http://127.0.0.1:9']}}\n"
     (root / "etc/tidemark/tidemark.yaml").write_text("state: /var/lib/tidemark/journal\n" + free)
     command = ["timeout", "-k", "1", "30", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh"]
@@ -171,6 +173,9 @@ def test_serves_as_nobody_on_a_read_only_root(container: subprocess.Popen[str]) 
     (root,) = [line for line in mounts if line.split()[4] == "/"]
     assert "ro" in root.split()[5].split(",")
     assert (Path(f"/proc/{pid}/root") / "var/lib/tidemark/journal/journal.sqlite").stat().st_uid == USER
+    # As the image's HEALTHCHECK does, but for the port.
+    healthy = harness.run("healthcheck", "--url", f"http://{live.endpoint(ready, 'http')}")
+    assert healthy.code == 0, healthy.said
     os.kill(pid, signal.SIGTERM)
     assert "stopped" in container.stderr.read()
     assert container.wait(10) == 0
@@ -186,6 +191,12 @@ def test_compose_file_keeps_the_specification() -> None:
     compose["services"]["grafana"]["prots"] = compose["services"]["grafana"].pop("ports")
     with pytest.raises(ValueError, match="prots"):
         compose_spec.PyCompose.from_yaml(yaml.safe_dump(compose))
+
+
+def test_the_examples_image_has_no_findings(tmp_path: Path) -> None:
+    compose = yaml.safe_load(COMPOSE.read_text())
+    (tmp_path / "Containerfile").write_text(compose["services"]["orchestrator"]["build"]["dockerfile_inline"])
+    assert ran(HADOLINT, tmp_path / "Containerfile") == ""
 
 
 def test_compose_names_what_there_is_and_opens_nothing() -> None:

@@ -100,6 +100,7 @@ LIMITS: dict[str, Place | list[Place]] = {
     "deadlines of a model in one jump of time": ("Engine/ModelState.swift", declared("maximumDeadlines")),
     "models": (SETTINGS, declared("models")),
     "sources": (SETTINGS, declared("sources")),
+    "feature columns of all models' baselines": (SETTINGS, declared("columns")),
     "silence after which a source may be forgotten": (ENGINE, declared("sourceMemory")),
     "messages waiting on the ingest socket, each publisher": (INGEST, declared("eventsHighWaterMark")),
     "messages waiting on the features socket, each publisher": (INGEST, declared("featuresHighWaterMark")),

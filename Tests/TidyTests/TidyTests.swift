@@ -123,10 +123,13 @@ import Testing
     "Engine": ["Events", "Monitoring", "Decisions"],
     "Journal": ["Events", "GRDB", "Foundation"],
     "Sinks": ["CCurl", "Events", "Wire", "Crypto", "Logging", "Foundation", "Synchronization"],
-    "Daemon": [
-      "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Sinks",
-      "Yams", "Logging",
+    "Admin": [
+      "Events", "Wire", "HummingbirdCore", "NIOCore", "NIOPosix", "NIOHTTPTypes", "HTTPTypes", "Logging",
       "Foundation", "Synchronization",
+    ],
+    "Daemon": [
+      "Admin", "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal",
+      "Sinks", "Yams", "Logging", "Foundation", "Synchronization",
     ],
     "Console": ["Events", "Wire", "Foundation", "Synchronization"],
     "tidemark": ["Console", "Daemon", "Events", "ArgumentParser", "Logging"],

@@ -14,7 +14,8 @@ package struct HealthCheck: Sendable {
     do throws(HTTPFailure) {
       let response = try http.request(.get, asksReady ? Path.ready : Path.live, within: Self.patience)
       let words = asksReady ? Self.words(response) : plain(response.text.trimmingLines)
-      return (words.isEmpty ? "status \(response.status)" : words, response.status == 200)
+      let isWell = response.status == 200
+      return (isWell ? words : "status \(response.status)" + (words.isEmpty ? "" : ": \(words)"), isWell)
     } catch {
       return ("\(http.address): \(error)", false)
     }

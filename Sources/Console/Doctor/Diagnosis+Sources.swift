@@ -99,7 +99,7 @@ extension Diagnosis {
   // MARK: The process
 
   mutating func process(_ metrics: MetricsText) {
-    if let open = metrics["process_open_fds"], let limit = metrics["process_max_fds"], limit > 0 {
+    if let open = metrics["process_open_fds"], let limit = metrics["process_max_fds"], limit >= 1 {
       if open > 0.8 * limit {
         add(
           .warning, "descriptors",
@@ -110,14 +110,13 @@ extension Diagnosis {
         pass("file descriptors")
       }
     }
-    if let used = metrics["process_resident_memory_bytes"],
-      let limit = metrics["tidemark_memory_limit_bytes"], limit > 0
-    {
-      if used > 0.9 * limit {
+    if let used = metrics["process_resident_memory_bytes"], let all = seen.memory, all > 0 {
+      if used > 0.8 * all {
         add(
-          .warning, "memory", "\(Figures.bytes(used)) of \(Figures.bytes(limit)) memory are used",
-          "Above its limit the process is ended by the system.",
-          do: "Raise the limit, or lower limits.models.")
+          .warning, "memory",
+          "The daemon uses \(Figures.bytes(used)) of this machine's \(Figures.bytes(all))",
+          "When memory runs out the system ends a process, and it may be this one.",
+          do: "Give it more memory, or lower limits.models and the sizes under limits.")
       } else {
         pass("memory")
       }
@@ -138,18 +137,28 @@ extension Diagnosis {
   }
 
   private mutating func sinks(_ metrics: MetricsText) {
-    var failed: [String: Double] = [:]
-    let samples = metrics.all("tidemark_sink_notifications_total")
-    for sample in samples
-    where !["ok", "sent", "delivered", "success", "accepted"].contains(sample.labels["outcome"] ?? "") {
-      failed[sample.labels["sink"] ?? "a sink", default: 0] += sample.value
+    var sinks: [String: [String: Double]] = [:]
+    for sample in metrics.all("tidemark_sink_notifications_total") {
+      sinks[sample.labels["sink"] ?? "a sink", default: [:]][sample.labels["outcome"] ?? "", default: 0] +=
+        sample.value
     }
-    for (sink, count) in failed.sorted(by: { $0.key < $1.key }) where count > 0 {
+    var isFine = true
+    for (sink, outcomes) in sinks.sorted(by: { $0.key < $1.key }) {
+      let lost = (outcomes["dropped"] ?? 0) + (outcomes["refused"] ?? 0)
+      let isUnheard = (outcomes["retried"] ?? 0) > 0 && (outcomes["delivered"] ?? 0) == 0
+      guard lost > 0 || isUnheard else { continue }
+      isFine = false
       add(
-        .warning, "sink_failing", "\(Figures.word(Int(bounded: count), "notification")) to \(sink) failed",
-        "Somebody may not have heard of an alert.",
-        do: "Is its address reachable, and does it take what is sent? See the daemon's log.")
+        .warning, "sink_failing",
+        lost > 0
+          ? "\(Figures.word(Int(bounded: lost), "notification")) to \(sink) lost"
+          : "\(sink) takes no notification",
+        lost > 0
+          ? "Somebody has not heard of an alert." : "They are kept and tried again while there is room.",
+        do:
+          "Is its address right and reachable, and does it take what is sent? The daemon's log has its answers."
+      )
     }
-    if !samples.isEmpty && failed.values.allSatisfy({ $0 == 0 }) { pass("sinks") }
+    if !sinks.isEmpty && isFine { pass("sinks") }
   }
 }

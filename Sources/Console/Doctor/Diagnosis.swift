@@ -118,7 +118,11 @@ package struct Diagnosis: Sendable {
   }
 
   private mutating func life() {
-    if let live = seen.live, live.status != 200 {
+    if let live = seen.live, live.status == 404 {
+      add(
+        .error, "not_tidemark", "\(seen.address) knows no /livez", "Another service answers at that port.",
+        do: "'ss -ltnp' says which; the line 'ready' of the daemon's log names its own address.")
+    } else if let live = seen.live, live.status != 200 {
       add(
         .error, "not_live", "The serving loop stands still: \(live.text.trimmingLines)",
         "Nothing is read, decided or published.",

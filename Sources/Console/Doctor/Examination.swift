@@ -21,6 +21,8 @@ package struct Examination: Sendable {
   package var unclaimed: [DecisionDetail] = []
   /// How far the daemon's clock is ahead of this machine's; half the round trip is allowed for.
   package var clockAhead: Duration?
+  /// Bytes of this machine's memory, when the daemon is on it.
+  package var memory: Double?
   /// Bytes free and in all, where the journal is written.
   package var disk: (free: Double, total: Double)?
 
@@ -56,6 +58,7 @@ extension Examination {
     }
     examination.askState(client)
     examination.askDetails(client)
+    if address.isLoopback { examination.memory = Double(ProcessInfo.processInfo.physicalMemory) }
     if let directory { examination.disk = disk(directory) }
     return examination
   }

@@ -34,7 +34,11 @@ extension MonitorAnswer {
     default: break
     }
     var words = "\(Figures.prose(value)), \(limitWords)"
-    if let score { words += "; \(Figures.rough(score)) of the way to an alarm" }
+    if let score {
+      words +=
+        state == "violated"
+        ? "; \(Figures.prose(score)) times its limit" : "; \(Figures.rough(score)) of the way to an alarm"
+    }
     if let reference { words += "; reference \(reference)" }
     if let evidence { words += "; " + evidence.words(now: now) }
     return words

@@ -143,7 +143,8 @@ package enum Explanation {
     let fired = retrain.rules.filter(\.fires).map(\.rule)
     if retrain.wouldRetrain { return "would be retrained now, by \(fired.joined(separator: ", "))" }
     return fired.isEmpty
-      ? "not retrained: no rule fires" : "not retrained, though \(fired.joined(separator: ", ")) fires"
+      ? "not retrained: no rule fires"
+      : "not retrained, though \(fired.joined(separator: " and ")) \(fired.count == 1 ? "fires" : "fire")"
   }
 
   static func words(_ block: RetrainAnswer.Block, _ model: ModelDetail) -> String {
@@ -212,10 +213,11 @@ package enum Explanation {
 extension AlertAnswer {
   var label: String { metric.map { "\(monitor) \($0)" } ?? monitor }
 
-  func words(now: Timestamp) -> String {
+  /// - Parameter isWhole: with the evidence, which a model's monitors tell as well.
+  func words(now: Timestamp, isWhole: Bool = true) -> String {
     var words = "\(severity.rawValue), \(Figures.prose(value)) against \(Figures.prose(threshold))"
     words += ", since \(Figures.time(openedAt, near: now))"
-    if let evidence { words += "; " + evidence.words(now: now) }
+    if isWhole, let evidence { words += "; " + evidence.words(now: now) }
     if !topK.isEmpty {
       words +=
         "; " + topK.prefix(3).map { "\($0.name) \(Figures.prose($0.driftScore))" }.joined(separator: ", ")

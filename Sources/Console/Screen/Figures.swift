@@ -84,7 +84,9 @@ package enum Figures {
     case ..<60: return "\(seconds) s"
     case ..<3_600: return seconds < 600 ? pair(seconds / 60, "min", seconds % 60, "s") : "\(seconds / 60) min"
     case ..<86_400: return pair(seconds / 3_600, "h", seconds / 60 % 60, "min")
-    case ..<31_536_000: return pair(seconds / 86_400, "d", seconds / 3_600 % 24, "h")
+    case ..<8_640_000: return pair(seconds / 86_400, "d", seconds / 3_600 % 24, "h")
+    // Policies are written in days; beyond three years nobody counts them.
+    case ..<94_608_000: return "\(seconds / 86_400) d"
     default: return pair(seconds / 31_536_000, "y", seconds / 86_400 % 365, "d")
     }
   }

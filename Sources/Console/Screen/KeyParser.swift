@@ -82,12 +82,10 @@ package struct KeyParser: Sendable {
       guard pending.count > 2 else { return nil }
       if let key = Self.key(pending[2], "") { keys.append(key) }
       return 3
-    case 0x1b:
+    default:
+      // Not a sequence: the escape key, and another one soon after it (or with the alt key, which means no more).
       keys.append(.escape)
       return 1
-    default:
-      // With the alt key: it means nothing here.
-      return 2
     }
   }
 

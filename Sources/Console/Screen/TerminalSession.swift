@@ -129,7 +129,7 @@ final class TerminalSession {
 
 /// Gives the terminal back when the process is ended by a fault of its own.
 ///
-/// The handler calls nothing but `write`, `tcsetattr` and `sigaction`, which may be called there, on memory that was
+/// The handler calls nothing but `write`, `tcsetattr`, `sigaction` and `raise`, which may be called there, on memory that was
 /// made before.
 private enum CrashRestoration {
   private struct Prepared {
@@ -173,7 +173,7 @@ private enum CrashRestoration {
     }
   }
 
-  /// Once it returns, the fault happens again and meets what was there before.
+  /// The signal is sent again and meets what was there before.
   private static let restore: @convention(c) (Int32) -> Void = { number in
     guard let prepared else { return }
     if need.pointee {
@@ -181,5 +181,7 @@ private enum CrashRestoration {
       tcsetattr(0, TCSANOW, &prepared.pointee.settings)
     }
     sigaction(number, &prepared.pointee.before[Int(number)], nil)
+    // Blocked until this returns; a fault would come again by itself, but not what another process sent.
+    raise(number)
   }
 }

@@ -9,8 +9,11 @@ struct FleetPage {
   init(_ state: TopState, width: Int) {
     self.state = state
     let now = state.daemonNow
-    let longest = state.shown.prefix(2_000).reduce((12, 1)) { sum, model in
-      (max(sum.0, displayWidth(of: plain(model.model))), max(sum.1, displayWidth(of: plain(model.version))))
+    let longest = state.shown.prefix(2_000).reduce((12, 0)) { sum, model in
+      (
+        max(sum.0, displayWidth(of: plain(model.model))),
+        model.version == "-" ? sum.1 : max(sum.1, displayWidth(of: plain(model.version)))
+      )
     }
     table = Columns(Self.columns(now, model: min(longest.0, 40), version: min(longest.1, 14)), width: width)
   }
@@ -20,16 +23,16 @@ struct FleetPage {
   ) -> [Columns<ModelSummary>.Column] {
     [
       .init("", rank: 0, 1...1) { model, _ in model.symbol },
-      .init("MODEL", rank: 0, 12...max(12, model)) { row, _ in (row.model, row.state == .stale ? .dim : .bold)
+      .init("MODEL", rank: 0, 14...max(14, model)) { row, _ in (row.model, row.state == .stale ? .dim : .bold)
       },
       // No column for versions that no model has.
-      version > 1
+      version > 0
         ? .init("VERSION", rank: 6, 7...max(7, version)) { row, _ in
           (row.version == "-" ? "" : row.version, .usual)
         }
         : .init("", rank: .max, 0...0) { _, _ in ("", .usual) },
       .init("STATE", rank: 1, 8...8) { row, _ in (row.state.rawValue, row.symbol.1) },
-      .init("ALERTS", rank: 2, 14...34) { row, width in (row.alertWords(width), row.worst?.style ?? .dim) },
+      .init("ALERTS", rank: 2, 15...34) { row, width in (row.alertWords(width), row.worst?.style ?? .dim) },
       .init("ACCURACY", rank: 4, 8...8, .right) { row, _ in
         (Figures.fixed(row.accuracy, 3), row.style(of: "accuracy"))
       },
@@ -37,8 +40,8 @@ struct FleetPage {
       .init("LATENCY", rank: 7, 8...8, .right) { row, _ in
         (row.latencyMs.map(Figures.milliseconds) ?? "", row.style(of: "latency"))
       },
-      .init("DRIFT", rank: 5, 6...6, .right) { row, _ in
-        (Figures.fixed(row.drift?.score, 2), row.style(of: "drift"))
+      .init("DRIFT", rank: 5, 5...5, .right) { row, _ in
+        (Figures.score(row.drift?.score), row.style(of: "drift"))
       },
       .init("", rank: 6, 8...24) { row, width in
         // Full at twice the limit, so that the limit is the middle.
@@ -47,7 +50,7 @@ struct FleetPage {
           row.style(of: "drift")
         )
       },
-      .init("RETRAIN", rank: 3, 10...10) { row, _ in row.retrain },
+      .init("RETRAIN", rank: 3, 9...10) { row, _ in row.retrain },
       .init("LAST", rank: 1, 4...4, .right) { row, _ in
         (Figures.age(row.lastEventAt.duration(to: now)), row.state == .stale ? .warning : .dim)
       },
@@ -81,11 +84,15 @@ extension Figures {
   /// Digits that stand under one another; nothing for nothing.
   static func fixed(_ value: Double?, _ digits: Int) -> String {
     guard let value, value.isFinite else { return "" }
-    return value.magnitude < 10_000 ? String(format: "%.\(digits)f", value) : String(format: "%.1e", value)
+    return value.magnitude < 100_000 ? String(format: "%.\(digits)f", value) : String(format: "%.1e", value)
   }
+
+  /// In five columns up to 99,999.
+  static func score(_ value: Double?) -> String { fixed(value, (value ?? 0).magnitude < 99.995 ? 2 : 0) }
 
   static func milliseconds(_ value: Double) -> String {
     switch value.magnitude {
+    case ..<1: String(format: "%.2f ms", value)
     case ..<10: String(format: "%.1f ms", value)
     case ..<10_000: String(format: "%.0f ms", value)
     default: String(format: "%.0f s", value / 1e3)

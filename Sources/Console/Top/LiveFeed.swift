@@ -8,7 +8,8 @@ import Synchronization
 /// page in front are fetched every other second. Where there is no stream, the list is fetched as well.
 final class LiveFeed: Sendable {
   private static let statusInterval = Duration.seconds(2)
-  /// The list as a whole, since a change that was missed and models that went are seen by it alone.
+  /// The list as a whole, for each page of it: a change that was missed and models that went are seen by it alone,
+  /// and decoding a page of 1,000 models takes some 0.1 s.
   private static let listInterval = Duration.seconds(30)
   private static let listIntervalPolling = Duration.seconds(4)
   /// Changes that follow one another fetch a page once.
@@ -97,41 +98,55 @@ final class LiveFeed: Sendable {
 
   /// When what is fetched next.
   private struct Agenda {
-    var status: ContinuousClock.Instant
-    var page: ContinuousClock.Instant
-    var list: ContinuousClock.Instant
-    var stream: ContinuousClock.Instant
+    var status = ContinuousClock.now + LiveFeed.statusInterval
+    var page = ContinuousClock.now + LiveFeed.statusInterval
+    var list = ContinuousClock.now
+    /// When a stream is tried again; nil while there is one, which wakes by itself.
+    private(set) var stream: ContinuousClock.Instant?
+    /// Of the list.
+    var pages: Int
 
-    var next: ContinuousClock.Instant { min(status, page, list, stream) }
+    init(pages: Int) { self.pages = pages }
+
+    var next: ContinuousClock.Instant { min(status, page, list, stream ?? list) }
+
+    /// The stream has come, was not to be had, or has gone.
+    mutating func setStream(isLive: Bool, again: Duration = LiveFeed.listInterval) {
+      stream = isLive ? nil : .now + again
+      setList(isLive: isLive)
+    }
+
+    /// The list was fetched.
+    mutating func setList(isLive: Bool) {
+      list = .now + (isLive ? LiveFeed.listInterval : LiveFeed.listIntervalPolling) * pages
+    }
   }
 
   /// Until it is stopped or the daemon does not answer.
   private func follow(_ connected: () -> Void) throws(ClientFailure) {
     try fetchStatus()
-    try fetchList()
+    var agenda = Agenda(pages: try fetchList())
     connected()
     var stream = openStream()
+    agenda.setStream(isLive: stream != nil)
     try fetchPage()
-    var agenda = Agenda(
-      status: .now + Self.statusInterval, page: .now + Self.statusInterval, list: .now + Self.listInterval,
-      stream: .now + Self.listInterval)
     while !isStopped {
       var waited = [asked.descriptor]
       if let stream { waited.append(stream.descriptor) }
       let patience = stream?.hasEvents == true ? .zero : max(.zero, agenda.next - .now)
       let readable = awaitReadable(waited, patience)
       if readable[0] { asked.drain() }
-      if let open = stream, open.hasEvents || readable[1] {
-        if !take(open, &agenda) {
-          stream = nil
-          // The status says at once whether the daemon has gone, or this stream alone.
-          (agenda.status, agenda.stream) = (.now, .now + Self.statusInterval)
-        }
+      if let open = stream, open.hasEvents || readable[1], !take(open, &agenda) {
+        stream = nil
+        // The status says at once whether the daemon has gone, or this stream alone.
+        agenda.status = .now
+        agenda.setStream(isLive: false, again: Self.statusInterval)
       }
       try fetchDue(&agenda, isLive: stream != nil)
-      if stream == nil, .now >= agenda.stream {
+      if let again = agenda.stream, .now >= again {
         stream = openStream()
-        agenda.stream = .now + Self.listInterval
+        agenda.setStream(isLive: stream != nil)
+        // What changed in between was told to nobody.
         if stream != nil { agenda.list = .now }
       }
     }
@@ -150,8 +165,8 @@ final class LiveFeed: Sendable {
       if !isLive { post(.link(.polling)) }
     }
     if .now >= agenda.list {
-      try fetchList()
-      agenda.list = .now + (isLive ? Self.listInterval : Self.listIntervalPolling)
+      agenda.pages = try fetchList()
+      agenda.setList(isLive: isLive)
     }
     if .now >= agenda.page {
       try fetchPage()
@@ -203,16 +218,21 @@ final class LiveFeed: Sendable {
   }
 
   /// All models, a page at a time; what changes between two pages is told again by the stream.
-  private func fetchList() throws(ClientFailure) {
+  ///
+  /// - Returns: how many pages it has.
+  private func fetchList() throws(ClientFailure) -> Int {
     var models: [ModelSummary] = []
-    while true {
+    var pages = 0
+    repeat {
+      pages += 1
       let page = try client.get(Path.models(from: models.count), as: ModelListAnswer.self)
       models += page.models
-      if page.models.count < Path.page || models.count >= min(page.total, TopState.maximumModels) {
-        post(.fleet(models, at: page.at, total: page.total, byState: page.byState))
-        return
+      guard page.models.count < Path.page || models.count >= min(page.total, TopState.maximumModels) else {
+        continue
       }
-    }
+      post(.fleet(models, at: page.at, total: page.total, byState: page.byState))
+      return pages
+    } while true
   }
 
   private func fetchPage() throws(ClientFailure) {

@@ -14,11 +14,17 @@ enum ModelPage {
     if !model.alerts.isEmpty {
       report.heading("Alerts")
       for alert in model.alerts {
-        report.row(alert.severity.symbol, alert.label, alert.words(now: model.at), alert.severity.style)
+        report.row(
+          alert.severity.symbol, alert.label, alert.words(now: model.at, isWhole: false), alert.severity.style
+        )
       }
     }
     report.heading("Monitors")
-    for monitor in model.monitors { report.line(line(monitor, width: width)) }
+    for monitor in model.monitors {
+      report.line(line(monitor, width: width))
+      guard let evidence = monitor.evidence else { continue }
+      report.row("", "", evidence.words(now: model.at), .usual, .dim)
+    }
     if model.monitors.isEmpty { report.text("Nothing is measured yet.", .dim) }
     features(model, &report)
     report.heading("Retrain: \(model.retrain.wouldRetrain ? "would be asked for now" : "not now")")
@@ -73,7 +79,7 @@ enum ModelPage {
   }
 
   private static func sources(_ model: ModelDetail, _ report: inout Report) {
-    report.heading("Sources: coverage \(Figures.percent(model.retrain.coverage))")
+    report.heading("Sources" + (model.retrain.coverage.map { ": coverage \(Figures.percent($0))" } ?? ""))
     for source in model.sources {
       report.row(
         source.losses == nil ? "✓" : "▲", source.source,
@@ -144,7 +150,7 @@ enum AccountPage {
     }
     let longest = all.reduce(12) { max($0, displayWidth(of: plain($1.source))) }
     return [
-      .init("SOURCE", rank: 0, 12...min(40, longest)) { row, _ in (row.source, .bold) },
+      .init("SOURCE", rank: 0, 16...max(16, min(40, longest))) { row, _ in (row.source, .bold) },
       .init("STATE", rank: 1, 6...6) { row, _ in
         (row.state, row.state == "live" ? .good : row.state == "stale" ? .warning : .dim)
       },
@@ -180,13 +186,16 @@ struct AlertsPage {
       [
         .init("", rank: 0, 1...1) { row, _ in (row.severity.symbol, row.severity.style) },
         .init("SEVERITY", rank: 1, 8...8) { row, _ in (row.severity.rawValue, row.severity.style) },
-        .init("MODEL", rank: 0, 12...32) { row, _ in
+        .init("MODEL", rank: 0, 16...40) { row, _ in
           (row.source.map { "source \($0)" } ?? "\(row.name)", .bold)
         },
-        .init("WHAT", rank: 0, 12...24) { row, _ in (row.label, .usual) },
+        .init("WHAT", rank: 0, 8...24) { row, _ in (row.label, .usual) },
         .init("VALUE", rank: 2, 9...9, .right) { row, _ in (Figures.number(row.value), row.severity.style) },
         .init("LIMIT", rank: 3, 9...9, .right) { row, _ in (Figures.number(row.threshold), .dim) },
-        .init("SINCE", rank: 4, 19...19) { row, _ in (Figures.time(row.openedAt, near: now), .dim) },
+        .init("SINCE", rank: 4, 16...16) { row, _ in
+          // To the minute, unless it was today.
+          (String(Figures.time(row.openedAt, near: now).prefix(16)), .dim)
+        },
         .init("FEATURES", rank: 5, 12...60) { row, _ in (row.topK.map(\.name).joined(separator: ", "), .dim)
         },
       ], width: width)

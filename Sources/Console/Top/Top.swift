@@ -12,10 +12,13 @@ package struct Top {
 
   private let client: DaemonClient
   private let palette: Palette
+  /// Whether the terminal can place letters at all.
+  private let isCapable: Bool
 
   package init(_ client: DaemonClient, environment: [String: String]) {
     self.client = client
     palette = Palette(environment: environment, isTerminal: true)
+    isCapable = !["", "dumb"].contains(environment["TERM"] ?? "")
   }
 
   /// Runs until it is quit.
@@ -28,7 +31,7 @@ package struct Top {
       terminal = try TerminalSession()
       feed = try LiveFeed(client)
     } catch { throw TopFailure(error.description) }
-    guard let terminal else {
+    guard let terminal, isCapable else {
       throw TopFailure("top needs a terminal; in a pipe, ask \(client.http.address)\(Path.models())")
     }
     feed.start()

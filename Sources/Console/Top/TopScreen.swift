@@ -114,8 +114,10 @@ extension TopState {
       ))
     words.append(("\(Figures.short(lost)) lost", lost > 0 ? .warning : .dim))
     words.append(("\(Figures.short(account.rejected)) rejected", account.rejected > 0 ? .warning : .dim))
-    let live = status.sources.byState["live"] ?? 0
-    words.append(("\(Figures.word(status.sources.total, "source")), \(live) live", .usual))
+    words.append((Figures.word(status.sources.total, "source"), .usual))
+    if let stale = status.sources.byState["stale"], stale > 0 {
+      words.append(("\(Figures.count(stale)) stale", .warning))
+    }
     let journal = status.journal.bytes.map { " " + Figures.bytes(Double($0)) } ?? ""
     if status.journal.state != "failing" { words.append(("journal \(status.journal.state)\(journal)", .dim)) }
     words.append(("up \(Figures.span(status.since.duration(to: daemonNow).wholeSeconds))", .dim))

@@ -1,7 +1,8 @@
 import Foundation
 import ZeroMQ
 
-/// Whether an endpoint could be bound now. Nothing that listens there is disturbed, no file is made or removed.
+/// Whether an endpoint could be bound now. Nothing that listens there is disturbed, no file is made or
+/// removed.
 struct EndpointProbe {
   /// Whether a listener at an address speaks ZMTP: it sends the signature of its greeting unasked.
   static let greetingPatienceMilliseconds: Int32 = 300

@@ -38,8 +38,8 @@ extension Configuration {
       .parse(text, defaultName: defaultName)
   }
 
-  /// Reads a configuration that was written down, as the file of that name; files that it names are read as they are
-  /// today.
+  /// Reads a configuration that was written down, as the file of that name; files that it names are read as
+  /// they are today.
   ///
   /// - Throws: every problem at once.
   static func reread(_ text: String, of file: String) throws(ConfigurationProblems) -> Configuration {

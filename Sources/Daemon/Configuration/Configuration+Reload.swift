@@ -32,6 +32,7 @@ extension Configuration {
     if security?.identity != other.security?.identity { keys.append("security") }
     taken.security = security
     if let clients = other.security?.clients { taken.security?.clients = clients }
+    keep(\.sinks, "sinks")
     keep(\.wire.frameBytes, "limits.frame_bytes")
     keep(\.wire.messageBytes, "limits.message_bytes")
     // A directory is in the journal's settings too, and both would be told.

@@ -59,10 +59,12 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits", "log", "sinks", "alerts",
+      "unknown_models", "limits", "log", "sinks", "alerts", "http",
       "security",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
+    configuration.file = file
+    if let http = members["http"] { readHTTP(http, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
     if let alerts = members["alerts"] { readAlerts(alerts, into: &configuration.engine) }
     readJournal(members, into: &configuration)
@@ -146,10 +148,13 @@ struct ConfigurationParser {
   }
 
   private func readLimits(_ node: ConfigurationNode, into configuration: inout Configuration) {
-    let members = node.members(["models", "sources", "frame_bytes", "message_bytes"])
+    let members = node.members(["models", "sources", "feature_columns", "frame_bytes", "message_bytes"])
     if let models = members["models"]?.integer(1...1_000_000) { configuration.engine.limits.models = models }
     if let sources = members["sources"]?.integer(1...1_000_000) {
       configuration.engine.limits.sources = sources
+    }
+    if let columns = members["feature_columns"]?.integer(1...100_000_000) {
+      configuration.engine.limits.columns = columns
     }
     let bytes = 1_024...(1 << 30)
     if let frame = members["frame_bytes"]?.integer(bytes) { configuration.wire.frameBytes = frame }

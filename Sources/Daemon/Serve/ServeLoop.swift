@@ -46,6 +46,8 @@ struct ServeLoop: ~Copyable {
     var sinks: SinkExchange?
     /// Nil without `security`.
     var door: Doorkeeper?
+    /// Nil without HTTP.
+    var desk: ReportDesk?
     var stop: StopSignal
     var clock: ServeClock
     var log: Logger
@@ -61,6 +63,7 @@ struct ServeLoop: ~Copyable {
   private var gate: Gate
   private let answers: AnswerEncoder
   private let offeredSlot: Poller.Slot?
+  private let deskSlot: Poller.Slot?
   private let journal: JournalThread?
   private let exchange: ControlExchange?
   private let reloading: Reloading?
@@ -73,6 +76,8 @@ struct ServeLoop: ~Copyable {
   private var decoder: MessageDecoder
   private var delivery: Delivery
   private var account: Account
+  private var traffic = Traffic()
+  private var desk: ReportDesk?
   /// Of the last transaction.
   private var lastSubmission = Timestamp.min
   private var encodingCost = Duration.zero
@@ -120,6 +125,8 @@ struct ServeLoop: ~Copyable {
     } else {
       offeredSlot = nil
     }
+    if let desk = parts.desk { deskSlot = poller.add(desk.asked) } else { deskSlot = nil }
+    desk = parts.desk
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
     (reloading, service, notice) = (parts.reloading, parts.service, parts.notice)
     if notice?.watchdogInterval != nil { nextNotice = now }
@@ -144,8 +151,8 @@ struct ServeLoop: ~Copyable {
   /// The numbering of what is published.
   var epoch: UInt64 { delivery.epoch }
 
-  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says, and goes
-  /// out while the sockets linger.
+  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says,
+  /// and goes out while the sockets linger.
   ///
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
@@ -153,8 +160,8 @@ struct ServeLoop: ~Copyable {
     let start = clock.now
     recorder?.tell(start)
     delivery.advance(to: start)
-    while try goesOn() {
-      _ = try poller.wait(milliseconds: stop.isRequested ? 0 : timeout)
+    while goesOn() {
+      _ = try poller.wait(milliseconds: stop.isRequested ? DrainSchedule.quiet.wholeMilliseconds : timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
       // is sent alerts should be sent the assessments that he subscribed to.
       try output.takeSubscriptions(at: clock.now)
@@ -173,12 +180,22 @@ struct ServeLoop: ~Copyable {
       submit(at: now)
       try output.sendHeads(at: now)
       if output.owesSources(at: now) { try sendStatus(at: now) }
+      attendDesk(at: now)
     }
+    desk?.board.setPhase(.draining)
     try finish()
     account.enter(recorder?.close(within: drain.left(for: DrainSchedule.recording, at: clock.now)))
     try output.setLinger(drain.linger(at: clock.now))
     try ports.setLinger(drain.linger(at: clock.now))
     return account.metadata
+  }
+
+  /// Tells what was asked for over HTTP.
+  private mutating func attendDesk(at now: Timestamp) {
+    let (account, traffic, journal) = (account, traffic, journal)
+    desk?.attend(&delivery, isRung: deskSlot.map { poller.isReadable($0) } ?? false, at: now) {
+      .init(account: account.report(traffic), journalBytes: journal?.bytes)
+    }
   }
 
   private mutating func sendStatus(at now: Timestamp) throws(ZeroMQError) {
@@ -191,6 +208,7 @@ struct ServeLoop: ~Copyable {
   private var timeout: Int? {
     let signs = min(output.nextDue ?? .max, nextNotice)
     var due = min(delivery.nextDue ?? .max, signs, recorder.nextFlush ?? .max)
+    if desk?.isBusy ?? false { return 0 }
     guard due != .max else { return nil }
     if due < commitAllowed { due = min(commitAllowed, signs) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
@@ -212,6 +230,7 @@ struct ServeLoop: ~Copyable {
       } catch {
         // Whatever is refused for who sent it never came: it is neither recorded nor anybody's number.
         account.countReceived()
+        traffic.noteUnreadable()
         account.enter(error, at: now)
         if way == .reliable { try tell(error, at: now) }
       }
@@ -227,15 +246,18 @@ struct ServeLoop: ~Copyable {
     _ receipt: Receipt, from way: IngestPorts.Way, _ sender: Gate.Sender, at now: Timestamp
   ) throws(Remark) {
     let event: Event
+    var isReadable = true
     do throws(Remark) { event = try decode(receipt, way) } catch {
       guard way == .reliable, let refused = MessageDecoder.refusal(of: ports.frames(of: way), error) else {
         recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
         throw error
       }
       event = refused
+      isReadable = false
     }
     try gate.admit(event.body, of: event.header.source, from: sender)
     recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
+    if isReadable { traffic.note(event, at: now) } else { traffic.noteUnreadable() }
     if event.body.isSign { account.countHead() } else { account.countReceived() }
     if way == .reliable {
       delivery.take(event, fromPeer: ports.peer, at: now)
@@ -296,6 +318,7 @@ struct ServeLoop: ~Copyable {
         exchange?.setPublished(message.number)
         sinks?.offer(SinkMessage(message))
         account.countPublished(kind)
+        desk?.note(message, kind, epoch: delivery.epoch, at: now)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
       }
@@ -304,8 +327,11 @@ struct ServeLoop: ~Copyable {
 
   // MARK: The life of the service
 
-  private mutating func goesOn() throws(ZeroMQError) -> Bool {
-    !stop.isRequested || drain.wantsTurn(at: clock.now, isDrained: isDrained)
+  private mutating func goesOn() -> Bool {
+    guard stop.isRequested else { return true }
+    // Else the wait for what comes late would end at once.
+    stop.wakeup.drain()
+    return drain.wantsTurn(at: clock.now, isDrained: isDrained)
   }
 
   /// Swaps the settings, if there are others, with everything that is known; see `Reloading`.

@@ -66,6 +66,7 @@ package struct Server: Sendable {
     if !bound.features.isEmpty { metadata["features"] = list(bound.features) }
     if !bound.control.isEmpty { metadata["control"] = list(bound.control) }
     if !bound.reliable.isEmpty { metadata["reliable"] = list(bound.reliable) }
+    if let http = bound.http { metadata["http"] = .string(http) }
     if let recording { metadata["recording"] = .string(recording) }
     return metadata
   }

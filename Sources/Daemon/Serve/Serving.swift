@@ -1,3 +1,4 @@
+import Admin
 import Engine
 import Events
 import Journal
@@ -42,6 +43,7 @@ struct Serving: Sendable {
   ) throws(ServeFailure) -> Logger.Metadata {
     var kept = try openJournal()
     let clock = clock(&kept)
+    let desk = try desk(clock)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
     // Before any other socket, and after all of them.
     try ServeFailure.ofSockets { () throws(ZeroMQError) in try door?.start(context) }
@@ -62,9 +64,19 @@ struct Serving: Sendable {
             configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
         service: service, notice: notice,
         sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
-        door: door, stop: stop, clock: clock, log: log)
+        door: door, desk: desk, stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
+  }
+
+  private func desk(_ clock: ServeClock) throws(ServeFailure) -> ReportDesk? {
+    guard configuration.http != nil else { return nil }
+    return try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      let asked = try Wakeup()
+      let board = Board(now: { clock.now }, wake: { asked.signal() })
+      board.setConfiguration(ConfigurationReport(file: configuration.file))
+      return ReportDesk(board, asked: asked)
+    }
   }
 
   private struct Kept {
@@ -148,6 +160,12 @@ struct Serving: Sendable {
     }
     defer { parts.reloading?.stop() }
     parts.service.beginServing()
+    let admin = try parts.desk.flatMap { (desk) throws(ServeFailure) in
+      try AdminComposition(configuration: configuration, board: desk.board, log: log).start()
+    }
+    defer { admin?.stop() }
+    bound.http = admin.map { "\($0.host):\($0.port)" }
+    parts.desk?.board.setPhase(.serving)
     onReady(bound)
     notice?.ready(parts.service.summary)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
@@ -168,6 +186,7 @@ enum ServeFailure: Error, CustomStringConvertible {
   case journal(JournalError)
   /// The trial of itself failed, in these words.
   case security(String)
+  case admin(AdminFailure)
 
   static func ofSockets<Made: ~Copyable>(
     _ body: () throws(ZeroMQError) -> Made
@@ -180,6 +199,8 @@ enum ServeFailure: Error, CustomStringConvertible {
     case .socket(let error): Server.status(of: error)
     case .journal(.locked): .unavailable
     case .journal, .security: .system
+    case .admin(.bind): .unavailable
+    case .admin(.token): .configuration
     }
   }
 
@@ -188,6 +209,7 @@ enum ServeFailure: Error, CustomStringConvertible {
     case .socket(let error): error.description
     case .journal(let error): error.description
     case .security(let words): "security: \(words); nothing is served"
+    case .admin(let error): error.description
     }
   }
 }

@@ -1,0 +1,10 @@
+// Written by Page/build.py; change the sources in Page and run it again.
+// swift-format-ignore-file
+
+extension Dashboard {
+  static let parts = [
+    headMarkup, frameStyle, viewsStyle, bodyMarkup, apiScript, domScript, formatScript, chartsScript, heatScript, storeScript, partsScript, trendsScript, whyScript, modelScript, accountScript, decisionScript, fleetScript, listsScript, mainScript, footMarkup,
+  ]
+  static let policy =
+    "default-src 'none'; script-src 'sha256-YC15EknvHPsaWS/KSS4raSIRK40DAAT4NELPUy0fbZ4='; style-src 'sha256-9GLhlsxgMKwDX9gPz+R+HQbkl54A/hY4NboyMvjUgFE='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
