@@ -38,7 +38,7 @@ def configuration(folder: Path, **more: Any) -> dict[str, Any]:
         "name": "tidemark",
         "state": str(folder / "state"),
         "http": {"listen": "127.0.0.1:0"},
-        "sockets": {name: [f"ipc://{folder}/{name}"] for name in ("ingest", "output", "control")},
+        "sockets": {name: [f"ipc://{folder}/{name}"] for name in ("ingest", "output", "control", "reliable")},
         "preset": "standard",
         "defaults": {
             "retrain": {"min_time_between_retrains": "3h", "acknowledge_within": "1h"},

@@ -293,6 +293,8 @@ def test_the_policy_is_in_force(serve: Serve, view: Open) -> None:
 def test_nothing_is_wider_than_400_px(serve: Serve, view: Open, place: str) -> None:
     page = view(serve(Fleet(30, hostile=True)), place, VIEWS.get(place, LOADED), width=400, height=800)
     assert page.run("[document.documentElement, document.body, document.querySelector('main')].every((e) => e.scrollWidth <= 400)")
+    # What is beyond the window scrolls under the bar on top, and takes it nowhere.
+    assert page.run("document.documentElement.scrollHeight") == 800
     outside = page.run(
         "[...document.querySelectorAll('.top > *, .card, .tools, .page-head *')]"
         ".filter((e) => e.getBoundingClientRect().right > 400 && !e.closest('.wide, .filters')).map((e) => e.className || e.tagName)"

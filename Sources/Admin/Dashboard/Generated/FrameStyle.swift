@@ -54,7 +54,7 @@ body {
   font-feature-settings: "cv05", "ss03"; -webkit-font-smoothing: antialiased;
   display: grid; grid-template: auto auto minmax(0, 1fr) / minmax(0, 1fr);
 }
-main { overflow-y: auto; overscroll-behavior: contain; }
+main { position: relative; overflow-y: auto; overscroll-behavior: contain; }
 h1, h2, h3, p, dl, dd, figure { margin: 0; }
 h1 { font: 600 20px/28px var(--sans); letter-spacing: -.012em; overflow-wrap: anywhere; }
 h2 { font: 600 14px/20px var(--sans); letter-spacing: -.004em; }
