@@ -33,6 +33,10 @@ extension FleetSnapshot {
     for (reason, count) in zip(Reason.allCases, account.reasons) {
       text.sample([("reason", reason.rawValue)], count)
     }
+    text.family("tidemark_security_rejections", .counter, "Refused for who sent it, by reason.")
+    for (reason, count) in zip(Reason.allCases, account.reasons) where reason.isOfSender {
+      text.sample([("reason", reason.rawValue)], count)
+    }
     text.family("tidemark_sequence_gaps", .counter, "Messages missing by their sequence numbers.")
     text.sample(account.reasons.isEmpty ? 0 : account.reasons[Reason.gap.index])
     text.family("tidemark_outputs_published", .counter, "Messages handed to the output socket.")

@@ -60,6 +60,8 @@ class Model:
         self.threshold = 2.0 if self.preset == "reference" else 0.1
         self.features = draw.sample(_FEATURES, draw.randint(3, len(_FEATURES)))
         self.events = draw.randrange(500, 400_000)
+        #: By preset `standard`: large scores, and no evidence that they are more than chance.
+        self.is_uncertain = False
         self.recent: list[float | None] = []
         self.extra_alerts: list[Json] = []
         self.decision: Json | None = None

@@ -82,7 +82,7 @@ class Answers:
         score = model.recent[-1] if model.recent else None
         if model.fate == "learning" or score is None:
             return None
-        drifted = 2 if score >= model.threshold else 0
+        drifted = 2 if score >= model.threshold and not model.is_uncertain else 0
         return {"score": score, "threshold": model.threshold, "drifted": drifted, "features": len(model.features),
                 "severity": "medium" if drifted else "low", "at": rfc3339(at)}  # fmt: skip
 

@@ -185,7 +185,7 @@ class Alertmanager:
     def severities(self, model: str) -> list[str]:
         return sorted(each["labels"]["severity"] for each in self.alerts if each["labels"].get("model") == model)
 
-    def wait(self, holds: Callable[[], Any], what: str) -> Any:
+    def wait(self, holds: Callable[[], Any], what: object) -> Any:
         deadline = time.monotonic() + PATIENCE_S
         pause = threading.Event()
         while not (found := holds()):

@@ -128,14 +128,15 @@ def test_keys_lead_to_a_decision_and_back(serve: Serve, view: Open) -> None:
     assert name == "fraud"
     page.press("Enter")
     page.wait("location.hash === '#/models/fraud/7' && document.querySelector('.list a.item')")
-    while "decisions" not in page.run("document.activeElement.hash ?? ''"):
-        page.press("j")
+    for _ in range(20):
+        if "decisions" not in page.run("document.activeElement.hash ?? ''"):
+            page.press("j")
     page.press("Enter")
     page.wait("location.hash.startsWith('#/decisions/rt-') && document.querySelector('.steps')")
     assert "Accuracy dropped by" in page.run("document.getElementById('c-why').closest('section').innerText")
     assert page.run("document.querySelectorAll('.steps .done').length") == 3
     page.press("Escape")
-    page.wait("location.hash === '#/models/fraud/7'")
+    page.wait("location.hash === '#/models/fraud/7' && document.querySelector('[data-view=model]')")
     page.press("Escape")
     page.wait(f"location.hash === '#/' && {LOADED}")
     page.wait(f"{chosen}?.querySelector('.name a').textContent === 'fraud'", "the choice is kept")
@@ -183,6 +184,63 @@ def test_stale_is_grey_and_not_green(serve: Serve, view: Open) -> None:
     assert page.run(f"({pixels})('stale')") < 16
     assert page.run(f"({pixels})('high')") > 100
     assert "stale" in page.run(f"document.querySelector('{ROW}.stale-row .state').textContent")
+
+
+def test_a_large_score_without_evidence_is_not_drawn_as_drift(serve: Serve, view: Open) -> None:
+    fleet = Fleet(60)
+    key, model = next((k, m) for k, m in fleet.models.items() if m.fate == "healthy" and m.preset == "standard")
+    model.is_uncertain = True
+    model.recent = [0.01] * 4 + [0.5] * 6
+    mock = serve(fleet)
+    page = view(mock)
+    row = f"[...document.querySelectorAll('{ROW}')].find((row) => row.querySelector('.name a').textContent === {json.dumps(key[0])})"
+    page.press("/")
+    page.type(key[0])
+    page.wait(f"{row}?.querySelector('canvas').ariaLabel === 'drift in 0 of the last 10 batches'")
+    # Of all colours those of drift alone have so much more red than blue.
+    warm = f"""(() => {{ const canvas = {row}.querySelector('canvas');
+      const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+      let most = 0;
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) most = Math.max(most, data[i] - data[i + 2]);
+      return most; }})()"""
+    assert page.run(warm) < 60
+    model.is_uncertain = False
+    mock.tell_fleet([key])
+    page.wait(f"{row}.querySelector('canvas').ariaLabel === 'drift in 6 of the last 10 batches'")
+    assert page.run(warm) > 120
+
+
+def test_batches_that_were_seen_are_kept_longer_than_the_daemon_keeps_them(serve: Serve, view: Open) -> None:
+    fleet = Fleet(5)
+    for model in fleet.models.values():
+        model.recent = model.recent[-10:]
+    mock = serve(fleet)
+    page = view(mock)
+    title = "document.querySelector('.head .heat').textContent"
+    assert page.run(title) == "Drift, last 12 batches"
+    model = fleet.models[("eta", "12")]
+    for batch in range(5):
+        model.recent = [*model.recent[1:], 0.3 + batch / 100]
+        mock.tell_fleet([("eta", "12")])
+        page.wait(f"[...document.querySelectorAll('canvas')].some((c) => c.ariaLabel.endsWith('of the last {11 + batch} batches'))")
+    assert page.run(title) == "Drift, last 24 batches"
+
+
+def test_charts_show_where_it_was_wrong(serve: Serve, view: Open) -> None:
+    fleet = Fleet(60)
+    fleet.models[("fraud", "7")].preset = "standard"
+    fleet.models[("churn", "2026-11")].fate = "healthy"
+    page = view(serve(fleet), "#/models/fraud/7", VIEWS["#/models/fraud/7"])
+    wrong = "[...document.querySelectorAll('.stage .wrong')].map((path) => (path.getAttribute('d') ?? '').split('L').length)"
+    accuracy, latency, drift = page.run(wrong)
+    assert accuracy > 5 and drift > 5 and latency == 1
+    assert page.run("document.querySelectorAll('.ribbon .episode').length") == 2
+    page.run("location.hash = '#/models/churn/2026-11'")
+    page.wait("document.querySelector('h1')?.textContent.startsWith('churn') && document.querySelectorAll('.stage svg').length >= 3")
+    # The arrow keys read the points.
+    page.run("document.querySelector('.stage').focus()")
+    page.press("ArrowLeft")
+    page.wait("/UTC · accuracy 0\\.\\d{3}/.test(document.querySelector('.readout').textContent)")
 
 
 def test_nothing_yet_says_what_to_do(serve: Serve, view: Open) -> None:

@@ -9,6 +9,7 @@ import ssl
 import statistics
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import Any
 import events
 import harness
 import pytest
-from delivery_peers import Context
+from delivery_peers import Context, until
 from delivery_served import Kept, Start, decide
-from live import Publisher, Subscriber
+from live import Publisher, Subscriber, endpoint
 from protocol_pages import fenced, section, source, table
 from sink_peers import CUT, ENDLESS, HANG, PAGE, Alertmanager, Answer, Receiver, free_port, is_genuine
 
@@ -125,6 +126,24 @@ def test_what_a_dead_daemon_left_firing_expires(
     alertmanager.wait_for("fraud", "medium")
     watched.daemon.kill()
     alertmanager.wait_for("fraud")
+
+
+def test_what_follows_from_another_alert_is_not_told_while_that_one_is(
+    daemons: Start, folder: Path, context: Context, alertmanager: Alertmanager
+) -> None:
+    """A model that is silent: its drift is inhibited, and so resolved there, until it speaks again."""
+    sinks = {"alertmanager": {"urls": [alertmanager.url]}}
+    watched = Watched(daemons, folder, context, sinks, defaults={"no_data_after": "1s"})
+    watched.baseline("fraud")
+    watched.drift("fraud", 2.5)
+
+    def wait_for(*names: str) -> None:
+        alertmanager.wait(lambda: [each["labels"]["alertname"] for each in alertmanager.alerts] == list(names), names)
+
+    wait_for("TidemarkDataDrift")
+    wait_for("TidemarkNoData")
+    watched.drift("fraud", 2.5)
+    wait_for("TidemarkDataDrift")
 
 
 def test_after_a_restart_what_the_journal_says_is_open_fires_and_what_resolved_meanwhile_is_resolved(
@@ -298,6 +317,39 @@ def test_receivers_that_hang_delay_neither_alerts_nor_the_stop(
             f"99 of 100 within {sorted(took)[197]:.2f} ms, stop {stop:.2f} s")
         subscriber.close()
     assert all(len(each.received) == 1 for each in hanging), "one at a time"
+
+
+def test_metrics_and_readiness_tell_how_receivers_do(
+    daemons: Start, folder: Path, context: Context, receive: Receive
+) -> None:
+    dead, alive = f"http://127.0.0.1:{free_port()}/", receive(422, 204)
+    sinks = {"webhooks": [{"name": "dead", "url": dead}, {"name": "alive", "url": alive.url()}]}
+    watched = Watched(daemons, folder, context, sinks, http={"listen": "127.0.0.1:0"})
+    base = "http://" + endpoint(watched.daemon.wait_for_line(r"\bready\b"), "http")
+    watched.publisher.metrics("fraud", 0.0)
+    watched.publisher.metrics("fraud", 1.0)
+    alive.wait(lambda all: len(all) >= 2, "an alert and its end")
+
+    def told() -> str:
+        with urllib.request.urlopen(f"{base}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def count(sink: str, outcome: str) -> int:
+        match = re.search(rf'notifications_total{{sink="{sink}",outcome="{outcome}"}} (\d+)', told())
+        assert match
+        return int(match[1])
+
+    until(lambda: count("alive", "delivered") >= 1 and count("dead", "retried") >= 1, "outcomes in the metrics")
+    assert count("alive", "refused") == 1 and count("dead", "delivered") == 0 and count("alive", "dropped") == 0
+    text = told()
+    queue = re.search(r'tidemark_sink_queue{sink="dead"} (\d+)', text)
+    assert queue and int(queue[1]) >= 2 and 'tidemark_sink_queue{sink="alive"} 0' in text
+    assert 'tidemark_sink_failing{sink="dead"} 1' in text and 'tidemark_sink_failing{sink="alive"} 0' in text
+    with urllib.request.urlopen(f"{base}/readyz", timeout=5) as answer:
+        assert answer.status == 200
+        ready = harness.strict_json(answer.read())
+    assert ready["status"] == "degraded"
+    assert ready["checks"]["sink:dead"]["state"] == "failing" and ready["checks"]["sink:alive"]["state"] == "ok"
 
 
 # TLS, and what a configuration may say.

@@ -34,8 +34,8 @@ CHARTS = "document.querySelectorAll('.stage svg').length >= 4"
 PICTURES = [
     ("fleet-light", "#/", ROWS, 1280, 760, False),
     ("fleet-dark", "#/", ROWS, 1280, 760, True),
-    ("model", "#/models/fraud/7", CHARTS, 1280, 860, False),
-    ("inputs", "#/models/fraud/7", CHARTS, 1280, 560, False),
+    ("model", "#/models/fraud/7", CHARTS, 1280, 840, False),
+    ("inputs", "#/models/fraud/7", CHARTS, 900, 460, False),
     ("model-dark", "#/models/rain/-", CHARTS, 1280, 760, True),
     ("decision", "#/decisions/{decision}", "document.querySelector('.steps')", 1280, 800, False),
     ("narrow", "#/", ROWS, 400, 800, False),

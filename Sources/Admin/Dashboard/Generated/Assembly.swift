@@ -6,5 +6,5 @@ extension Dashboard {
     headMarkup, frameStyle, viewsStyle, bodyMarkup, apiScript, domScript, formatScript, chartsScript, heatScript, storeScript, partsScript, trendsScript, whyScript, modelScript, accountScript, decisionScript, fleetScript, listsScript, mainScript, footMarkup,
   ]
   static let policy =
-    "default-src 'none'; script-src 'sha256-+Zo2uJvQzMo3GrYFTcmsRd8hQZYF2wls9v/5DIa4Y8k='; style-src 'sha256-9GLhlsxgMKwDX9gPz+R+HQbkl54A/hY4NboyMvjUgFE='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-DcEdE+cZp+pTiQnbzEU+t2mZzm2Ov+bR4SLdxJI8TgQ='; style-src 'sha256-9GLhlsxgMKwDX9gPz+R+HQbkl54A/hY4NboyMvjUgFE='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

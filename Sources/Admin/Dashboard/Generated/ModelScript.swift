@@ -220,7 +220,7 @@ function features(model) {
       feature.drifted ? chip('medium', 'medium', 'drifts') : h('span', { class: 'quiet' }, 'steady'),
       score(feature.score),
       ...(isStandard ? [isEvidence(feature.log10_e) ? h('span', {}, '10', h('sup', {}, number(feature.log10_e, 2))) : h('span', { class: 'quiet' }, 'none')] : []),
-      number(feature.baseline_mean), number(feature.new_mean),
+      figure(feature.baseline_mean), figure(feature.new_mean),
       ...(hasShapes ? [shape(feature)] : []),
     ])),
     rest > 0 ? h('p', { class: 'nothing' }, `${count(rest)} more with smaller scores.`) : null,
@@ -282,7 +282,7 @@ function sourceTable(list) {
       count(source.rejected)),
     h('span', { class: source.lost > 0 ? 'high' : 'quiet' }, source.epoch === null ? 'not numbered' : count(source.lost)),
     h('span', { class: 'quiet' }, count(source.dropped)), h('span', { class: 'quiet' }, count(source.late)),
-    source.clock_offset_ms === null ? '–' : milliseconds(source.clock_offset_ms), ago(source.last_heard),
+    source.clock_offset_ms === null ? '–' : `${fixed(source.clock_offset_ms, 1)}\u202fms`, ago(source.last_heard),
   ]));
 }
 

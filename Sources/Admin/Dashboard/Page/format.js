@@ -12,6 +12,13 @@ export function number(value, digits = 3) {
   return grouped(String(Number(value.toFixed(Math.min(places, 6)))));
 }
 
+/** Three digits with their zeros, for columns. */
+export function figure(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return DASH;
+  const size = Math.abs(value);
+  return size >= 1e6 || (size > 0 && size < 1e-4) ? number(value) : fixed(value, Math.max(0, size < 1 ? 3 : 2 - Math.floor(Math.log10(size))));
+}
+
 /** A score: three places below 1, two above, so that those of a column line up as well as they can. */
 export function score(value) {
   return value === null || value === undefined ? DASH : fixed(value, Math.abs(value) < 1 ? 3 : Math.abs(value) < 100 ? 2 : 0);

@@ -28,14 +28,15 @@ export function batchesOf(summary, known) {
   return joined(known, marked.toReversed());
 }
 
-/** What was known, and after it what is new: the old end is looked for in the new list. */
+/** What was known, and after it what is new: the old end is looked for in the new list. Once drift, always drift. */
 function joined(known, fresh) {
   const old = known?.batches ?? [];
   for (let added = 0; added < fresh.length; added += 1) {
     const shared = fresh.length - added;
     const tail = old.slice(-shared);
     if (tail.length === shared && tail.every(({ score }, index) => score === fresh[index].score)) {
-      return [...old, ...fresh.slice(shared)].slice(-MOST_BATCHES);
+      const both = tail.map((batch, index) => ({ ...batch, isDrift: batch.isDrift || fresh[index].isDrift }));
+      return [...old.slice(0, -shared), ...both, ...fresh.slice(shared)].slice(-MOST_BATCHES);
     }
   }
   return fresh.slice(-MOST_BATCHES);
