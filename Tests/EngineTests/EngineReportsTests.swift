@@ -51,7 +51,9 @@ import Testing
 
   @Test func reportsComeOfWhatChangedALittleAtATime() {
     var engine = MonitoringEngine(settings: Self.settings(.reference))
-    for model in 0..<5 { _ = engine.handle(.test("1", 1, .accuracy(0.9), model: "m\(model)"), at: .test(1)) }
+    for model in 0..<5 {
+      _ = engine.handle(.test("first-\(model)", 1, .accuracy(0.9), model: "m\(model)"), at: .test(1))
+    }
     func take(_ limit: Int) -> (places: [Int], isMore: Bool) {
       var places: [Int] = []
       let isMore = engine.takeReports(limit: limit) { place, _ in places.append(place) }

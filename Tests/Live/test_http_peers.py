@@ -70,6 +70,8 @@ def test_metrics_say_what_happened(peer: Http) -> None:
         r'tidemark_alerts\{state="firing",severity="high"\} 1',
         r'tidemark_decisions_total\{kind="retrain",outcome="issued"\} 1',
         r"tidemark_journal_failing 0",
+        r'tidemark_security_rejections_total\{reason="key_refused"\} 0',
+        r"tidemark_log_lines_dropped_total 0",
         r"tidemark_checkpoint_age_seconds \d+\.\d+",
         r"tidemark_event_lag_seconds_count 3",
         r"tidemark_config_last_reload_successful 1",
