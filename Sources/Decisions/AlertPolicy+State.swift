@@ -5,6 +5,9 @@ extension AlertPolicy {
   /// Whether ``encodeCourse(to:)`` says more than ``encode(to:)``.
   package var hasCourse: Bool { !courses.isEmpty }
 
+  /// Whether it ever opened.
+  package var hasOpened: Bool { openings > 0 }
+
   package func encode(to writer: inout StateWriter) {
     writer.write(openings)
     writer.write(openEpisode) { $1.encode(to: &$0) }

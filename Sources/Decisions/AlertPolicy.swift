@@ -75,6 +75,9 @@ package struct AlertPolicy: Sendable, Equatable {
     return transition
   }
 
+  /// Forgets the open episode, which goes on elsewhere; the count of openings stays.
+  package mutating func forgetEpisode() { courses = [] }
+
   /// Notes what is known from elsewhere of the open episode.
   ///
   /// - Parameter telling: the flags whose change is worth a revision.

@@ -30,9 +30,9 @@ package struct RetrainTrigger: Sendable {
   /// When the time rule can lead to a decision.
   package var timeRuleDue: Timestamp { lastRetrain.advanced(by: period) }
 
-  /// Asks every rule. A decision to retrain sets the clock to `time` and counts as the next ordinal.
+  /// Asks every rule. Held, it decides nothing, and its clock stands where it did. A decision to retrain sets the clock to `time` and counts as the next ordinal.
   package mutating func evaluate(
-    at time: Timestamp, accuracyBreach: Breach?, drift: RetrainEvidence.Drift?
+    at time: Timestamp, accuracyBreach: Breach?, drift: RetrainEvidence.Drift?, isHeld: Bool = false
   ) -> RetrainAssessment {
     let elapsed = lastRetrain.duration(to: time)
     let evidence = RetrainEvidence(accuracyBreach: accuracyBreach, drift: drift, sinceLastRetrain: elapsed)
@@ -48,7 +48,8 @@ package struct RetrainTrigger: Sendable {
       score += weight
       isWaiting = isWaiting || rule.announcesWaiting
     }
-    let shouldRetrain = !reasons.isEmpty && constraints.isMinimumTimeSatisfied
+    constraints.isHeld = isHeld
+    let shouldRetrain = !reasons.isEmpty && constraints.isMinimumTimeSatisfied && !isHeld
     if isWaiting && !constraints.isMinimumTimeSatisfied {
       reasons.append(.waitingForMinimumTime(policy.minimumTimeBetweenRetrains))
     }

@@ -24,7 +24,8 @@ enum RecordKind: UInt8 {
 
 extension MonitoringEngine {
   /// Of the engine's own record; another one is refused.
-  private static let recordVersion: UInt8 = 1
+  /// The second adds silences and feeds, and is written only where there are any.
+  private static let recordVersion: UInt8 = 2
 
   /// Whether anything changed since the last ``takeChanges(withHistory:)``.
   package var hasChanges: Bool { !changedModels.isEmpty || !changedSources.isEmpty || hasChanged }
@@ -56,10 +57,14 @@ extension MonitoringEngine {
     }
     changes.records.append(
       record(.engine, 0) { writer in
-        writer.write(Self.recordVersion)
+        let hasMore = !silences.silences.isEmpty || breaker.hasState
+        writer.write(hasMore ? Self.recordVersion : 1)
         writer.write(now)
         writer.write(accountedFrom)
         writer.write(nextSerial)
+        guard hasMore else { return }
+        writer.write(silences.silences) { $1.encode(to: &$0) }
+        breaker.encode(to: &writer)
       })
     changedModels.removeAll(keepingCapacity: true)
     changedSources.removeAll(keepingCapacity: true)
@@ -101,11 +106,16 @@ extension MonitoringEngine {
       switch RecordKind(rawValue: record.kind) {
       case .engine:
         var reader = StateReader(value)
-        try reader.readVersion(upTo: Self.recordVersion, of: "the engine")
+        let version = try reader.readVersion(upTo: Self.recordVersion, of: "the engine")
         // A clock that was set back while no process ran makes no timer start anew.
         now = try reader.readTimestamp()
         accountedFrom = try reader.readTimestamp()
         nextSerial = Int64(try reader.readCount())
+        if version > 1 {
+          silences = SilenceTable(
+            try reader.readArray { (reader) throws(StateError) in try Silence(from: &reader) })
+          breaker = try FleetBreaker(from: &reader)
+        }
         try reader.end()
       case .model: modelRecords.append((record.key, value))
       case .baseline: baselines[record.key] = value
@@ -132,10 +142,15 @@ extension MonitoringEngine {
       fleet.replace(.init(), by: model.columns)
       let isDormant = settings.settings(for: model.key) == nil
       if isDormant { dormantModels.insert(index) }
-      deadlines.append(isDormant ? .max : model.deadlineArrival)
+      models[index].isRetired = isDormant
+      noteVersion(ofModel: index)
+      deadlines.append(models[index].deadlineArrival)
       noteLife(ofModel: index)
+      noteAlerts(ofModel: index)
       models[index].isHeard = true
       heardModels.append(index)
     }
+    for index in models.indices { models[index].silences = silences }
+    try rejoinFeeds()
   }
 }

@@ -7,7 +7,8 @@ extension MonitoringEngine {
   /// settings, as a restart does with what the journal holds, so a reload and a restart with the same file
   /// come to the same: alerts, decisions and their timers go on, new thresholds hold from the next
   /// evaluation, shorter histories keep the latest, baselines that came as events or were learned stand
-  /// before configured ones. A model that the new settings reject is kept and left alone; one that they take
+  /// before configured ones. A model that the new settings reject is kept and left alone, but for its open
+  /// alerts, which the next deadline ends; one that they take
   /// again goes on, and its deadlines that passed fire.
   ///
   /// Nothing is caused by it. Cost: O(models), 2 to 3 times ``takeChanges(withHistory:)`` of all of them; the
@@ -34,6 +35,7 @@ extension MonitoringEngine {
 
   /// Makes anew what is known of all models together.
   private mutating func relist() {
+    breaker.isOrphaned = !settings.fleet.isOn && breaker.feeds.values.contains(where: \.isOpen)
     fleet = ModelState.FleetColumns()
     deadlines = DeadlineQueue()
     dormantModels = []
@@ -41,8 +43,11 @@ extension MonitoringEngine {
       fleet.replace(.init(), by: models[index].columns)
       let isDormant = settings.settings(for: models[index].key) == nil
       if isDormant { dormantModels.insert(index) }
-      deadlines.append(isDormant ? .max : models[index].deadlineArrival)
+      models[index].isRetired = isDormant
+      models[index].silences = silences
+      deadlines.append(models[index].deadlineArrival)
       noteLife(ofModel: index)
+      noteAlerts(ofModel: index)
     }
   }
 }
@@ -58,6 +63,7 @@ extension ModelState {
       hasOwnBaseline ? drift.baseline.map { baseline in encoded { baseline.encode(to: &$0) } } : nil
     var model = try ModelState(record, baseline: baseline, engine: settings)
     model.feeds.relocate(places)
+    (model.earlierVersion, model.isBroken, model.isFleetHeld) = (earlierVersion, isBroken, isFleetHeld)
     (model.isChanged, model.isHeard) = (isChanged, isHeard)
     if isBaselineChanged { model.isBaselineChanged = true }
     return (model, model.encoded { model.encode(to: &$0) } != record)

@@ -55,6 +55,7 @@ package struct EngineSettings: Sendable {
   package var defaults = ModelSettings()
   package var unknownModels = UnknownModels.register
   package var limits = EngineLimits()
+  package var fleet = FleetSettings()
   /// How often what is open is sent again, for whoever sends it; here it says how long a word holds.
   package var resend = Duration.seconds(60)
   /// Names these settings, in 12 hexadecimal digits; empty where nobody asks. Two with the same one decide alike.

@@ -99,34 +99,38 @@ extension ModelState {
     _ sources: [SourceLedger], _ effects: inout [Effect]
   ) {
     var transition = transition
-    let flags = flags(of: slot)
-    _ = alerts[slot].note(flags, telling: [])
-    transition.flags.formUnion(flags)
-    append(transition, at: time, occasion, sources, &effects)
+    // One that ends is told as it was.
+    if transition.change != .resolved {
+      let flags = flags(of: slot)
+      _ = alerts[slot].note(flags, telling: [])
+      transition.flags = flags.union(transition.flags.intersection(.flapping))
+    }
+    append(transition, of: slot, at: time, occasion, sources, &effects)
     if slot == .noData || slot == .schema, transition.change != .updated {
       noteFlags(at: time, telling: isStandard ? [.stale, .inhibited] : [], occasion, sources, &effects)
     }
   }
 
-  private func append(
-    _ transition: AlertTransition, at time: Timestamp, _ occasion: some Occasion, _ sources: [SourceLedger],
-    _ effects: inout [Effect]
+  /// - Parameter slot: nil for one that nothing judges any more.
+  mutating func append(
+    _ transition: AlertTransition, of slot: Alerts.Slot?, at time: Timestamp, _ occasion: some Occasion,
+    _ sources: [SourceLedger], _ effects: inout [Effect]
   ) {
+    isAlertsChanged = true
     var transition = transition
-    transition.circumstances = alertCircumstances(of: transition.finding.monitor, sources)
+    transition.circumstances = alertCircumstances(of: slot, sources)
     effects.append(
       .publish(Publication(model: key, time: time, cause: occasion.cause, output: .alert(transition))))
   }
 
-  private func alertCircumstances(
-    of monitor: MonitorKind, _ sources: [SourceLedger]
+  func alertCircumstances(
+    of slot: Alerts.Slot?, _ sources: [SourceLedger]
   ) -> AlertTransition.Circumstances {
     var circumstances = AlertTransition.Circumstances()
-    let judgesModel = monitor != .orchestrator && monitor != .noData
-    circumstances.clearScore = judgesModel ? alerting.clearRatio : 1
+    circumstances.clearScore = slot?.judgesModel ?? true ? alerting.clearRatio : 1
     circumstances.ruleRevision = ruleRevision
     circumstances.coverage = feeds.coverage(sources)
-    circumstances.validFor = max(noDataAfter ?? .zero, resend) * 4
+    circumstances.validFor = validFor
     return circumstances
   }
 
@@ -135,13 +139,18 @@ extension ModelState {
   var isStandard: Bool { performance.isStandard }
 
   /// What other alerts of this model say of one.
-  private func flags(of slot: Alerts.Slot) -> AlertFlags {
+  func flags(of slot: Alerts.Slot) -> AlertFlags {
     var flags: AlertFlags = []
     if alerts.noData.openEpisode != nil, slot.judgesModel {
       flags.insert(.stale)
       if slot == .drift { flags.insert(.inhibitedByNoData) }
     }
     if slot == .drift, alerts.schema.openEpisode != nil { flags.insert(.inhibitedBySchema) }
+    if !silences.silences.isEmpty, let episode = alerts[slot].openEpisode,
+      silences.isSilenced(key, slot.monitor, episode.severity)
+    {
+      flags.insert(.silenced)
+    }
     return flags
   }
 
@@ -160,7 +169,7 @@ extension ModelState {
   ) {
     for slot in alerts.openSlots {
       guard let transition = alerts[slot].note(flags(of: slot), telling: telling) else { continue }
-      append(transition, at: slot.judgesModel ? modelTime : time, occasion, sources, &effects)
+      append(transition, of: slot, at: slot.judgesModel ? modelTime : time, occasion, sources, &effects)
     }
   }
 }

@@ -12,12 +12,36 @@ extension ModelState {
     let breach = performance.accuracyBreach
     guard circumstances.reporting || breach != nil || drift != nil || modelTime >= due else { return }
     guard !circumstances.isHeld else { return }
+    let holds = holds(drift)
     let assessment = trigger.evaluate(
-      at: modelTime, accuracyBreach: breach, drift: drift)
+      at: modelTime, accuracyBreach: breach, drift: holds.contains(.inhibited) ? nil : drift,
+      isHeld: holds.contains(.fleetAnomaly))
     if circumstances.reporting { publish(.retrain(assessment), occasion, &effects) }
+    noteKeep(assessment, holds, occasion, circumstances, &effects)
     guard assessment.shouldRetrain else { return }
     refreshDue()
     decide(assessment, occasion, sources, circumstances, &effects)
+  }
+
+  /// What keeps it from being retrained whatever its rules say.
+  private func holds(_ drift: RetrainEvidence.Drift?) -> Set<RetrainKeep.Reason> {
+    var holds: Set<RetrainKeep.Reason> = []
+    if let drift, drift.isDetected, isDriftInhibited { holds.insert(.inhibited) }
+    if isFleetHeld { holds.insert(.fleetAnomaly) }
+    return holds
+  }
+
+  /// Knows why it is not retrained; by preset `standard`, says so when that changes.
+  private mutating func noteKeep(
+    _ assessment: RetrainAssessment, _ holds: Set<RetrainKeep.Reason>, _ occasion: some Occasion,
+    _ circumstances: Circumstances, _ effects: inout [Effect]
+  ) {
+    let now = RetrainKeep(
+      assessment, isFleetHeld: holds.contains(.fleetAnomaly), isInhibited: holds.contains(.inhibited))
+    guard now?.reason != keep?.reason else { return }
+    keep = now
+    guard isStandard, circumstances.reporting else { return }
+    publish(.keep(now ?? RetrainKeep(over: assessment)), occasion, &effects)
   }
 
   private mutating func decide(

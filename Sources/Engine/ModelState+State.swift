@@ -11,7 +11,11 @@ extension ModelState {
   private static let referenceVersion: UInt8 = 1
 
   private var recordVersion: UInt8 {
-    if alerts.slots.contains(where: { alerts[$0].hasCourse }) { return Self.version }
+    if feed != 0 || isStandard && keep != nil || successorSince != .max || !orphans.isEmpty
+      || alerts.slots.contains(where: { alerts[$0].hasCourse })
+    {
+      return Self.version
+    }
     return isStandard ? Self.standardVersion : Self.referenceVersion
   }
 
@@ -47,14 +51,21 @@ extension ModelState {
 
   /// Of those that have any, by the words for them.
   private func encodeCourses(to writer: inout StateWriter) {
-    writer.write(alerts.slots.filter { alerts[$0].hasCourse }) { writer, slot in
-      writer.write(word(of: slot))
-      alerts[slot].encodeCourse(to: &writer)
+    let courses =
+      alerts.slots.filter { alerts[$0].hasCourse }.map { Orphan(word: word(of: $0), policy: alerts[$0]) }
+      + orphans
+    writer.write(courses) { writer, course in
+      writer.write(course.word)
+      course.policy.encodeCourse(to: &writer)
     }
+    writer.write(successorSince)
+    writer.write(isReplaced)
+    writer.write(feed)
+    writer.write(isStandard ? keep : nil) { $1.encode(to: &$0) }
   }
 
   /// Of metrics with the name, since places move with the configuration.
-  private func word(of slot: Alerts.Slot) -> String {
+  func word(of slot: Alerts.Slot) -> String {
     guard case .metric(let index) = slot else { return slot.monitor.rawValue }
     return "\(slot.monitor.rawValue)/\(performance.metricName(at: index))"
   }
@@ -65,8 +76,16 @@ extension ModelState {
       let word = try reader.readText()
       var policy = slots[word].map { alerts[$0] } ?? AlertPolicy()
       try policy.restoreCourse(from: &reader)
-      if let slot = slots[word] { alerts[slot] = policy }
+      if let slot = slots[word] {
+        alerts[slot] = policy
+      } else if policy.openEpisode != nil {
+        orphans.append(Orphan(word: word, policy: policy))
+      }
     }
+    successorSince = try reader.readTimestamp()
+    isReplaced = try reader.readBool()
+    feed = try reader.read(Int64.self)
+    keep = try reader.readOptional { (reader) throws(StateError) in try RetrainKeep(from: &reader) }
   }
 
   /// What an open alert is known by until the next finding, where the record does not say.
@@ -130,6 +149,8 @@ extension ModelState {
     // Parts of a season have their baselines from there.
     if drift.hasBaseline && idle != .min { idleFrom = idle }
     try reader.end()
+    orphanRemoved()
+    isAlertsChanged = true
     refreshDue()
     // Initialisers do not tell observers.
     refreshDecisionDeadline()

@@ -22,8 +22,8 @@ struct ModelState: Sendable {
   let alerting: AlertSettings
   /// Which settings judge it.
   let ruleRevision: UInt32
-  /// How often what is open is sent again.
-  let resend: Duration
+  /// How long a word on one of its alerts holds.
+  let validFor: Duration
   /// The largest event time so far; never goes back.
   var modelTime: Timestamp
   /// When the event or deadline that set `modelTime` came: from there, waiting for a deadline runs
@@ -38,6 +38,30 @@ struct ModelState: Sendable {
   /// Asked for at each event, while it changes seldom.
   private var decisionDeadline = Timestamp.max
   var alerts = Alerts()
+  var silences = SilenceTable.empty
+  /// Of preset `standard`: the serial number of the source of its last batch; 0: there was none.
+  var feed: Int64 = 0
+  /// Whether its columns drift or break, as the breaker of its feed last heard.
+  var isBroken = false
+  /// Whether its feed is an anomaly: nothing is retrained on it.
+  var isFleetHeld = false
+  /// One, or none, which keeps models small; see ``keep``.
+  private var keeps: [RetrainKeep] = []
+  /// Why it is not retrained, where it would be.
+  var keep: RetrainKeep? {
+    get { keeps.first }
+    set { keeps = newValue.map { [$0] } ?? [] }
+  }
+  /// Open alerts of what is configured no more.
+  var orphans: [Orphan] = []
+  /// Whether the settings reject it.
+  var isRetired = false
+  /// When the first event of a newer version came.
+  var successorSince = Timestamp.max
+  /// Whether it has been silent for long enough since to count as replaced; until its next event.
+  var isReplaced = false
+  /// The place of the version that appeared before it; −1: there is none.
+  var earlierVersion: Int32 = -1
   /// From when on, in model time, the model counts as idle: its metrics and deadlines make the trigger
   /// evaluate. Without a feature baseline always; with one, a while after its last batch.
   var idleFrom: Timestamp
@@ -64,6 +88,8 @@ struct ModelState: Sendable {
   var hasOwnBaseline = false
   /// Whether there is something for the history.
   var isHeard = false
+  /// Whether something opened or ended that the engine's index does not know.
+  var isAlertsChanged = false
   /// Whether the open decision may be another than the engine knows.
   var isLifeChanged = false
 
@@ -93,7 +119,7 @@ struct ModelState: Sendable {
     noDataAfter = settings.noDataAfter
     alerting = settings.alerts.settings(settings.preset)
     ruleRevision = settings.ruleRevision
-    resend = engine.resend
+    validFor = max(settings.noDataAfter ?? .zero, engine.resend) * 4
     runsDecisionTimers = engine.runsDecisionTimers
     modelTime = time
     (arrivedAt, lastHeard) = (arrival, arrival)
@@ -128,13 +154,20 @@ struct ModelState: Sendable {
 
   /// What falls due without an event.
   enum Deadline {
+    case removal
     case timeRule
     case decision
     case silence
+    case replacement
   }
 
   /// When the next deadline falls due on the arrival clock.
-  var deadlineArrival: Timestamp { min(timeRuleArrival, decisionDeadline, silenceDeadline) }
+  var deadlineArrival: Timestamp {
+    let usual = min(timeRuleArrival, decisionDeadline, silenceDeadline)
+    guard successorSince != .max || isRetired || !orphans.isEmpty else { return usual }
+    if removalDeadline == .min { return .min }
+    return isRetired ? .max : min(usual, replacementDeadline)
+  }
 
   /// When the time rule falls due, on the arrival clock.
   var timeRuleArrival: Timestamp {
@@ -143,15 +176,18 @@ struct ModelState: Sendable {
 
   /// When silence is told, on the arrival clock; `max` when it never is, or was.
   var silenceDeadline: Timestamp {
-    guard let noDataAfter, alerts.noData.openEpisode == nil else { return .max }
+    // A version that was replaced is silent for good.
+    guard let noDataAfter, alerts.noData.openEpisode == nil, !isReplaced else { return .max }
     return lastHeard.advanced(by: noDataAfter)
   }
 
   /// The kind of the next deadline; of several at one time, in the order of ``Deadline``.
   var nextDeadline: Deadline {
     let first = deadlineArrival
+    if removalDeadline == first { return .removal }
     if timeRuleArrival == first { return .timeRule }
-    return decisionDeadline == first ? .decision : .silence
+    if decisionDeadline == first { return .decision }
+    return silenceDeadline == first ? .silence : .replacement
   }
 
   var isIdle: Bool { modelTime >= idleFrom }
@@ -180,6 +216,7 @@ struct ModelState: Sendable {
     fireDeadlines(before: time, sources, circumstances, into: &effects)
     let isLate = advance(to: time, arrival: circumstances.arrival)
     lastHeard = circumstances.arrival
+    isReplaced = false
     if alerts.noData.openEpisode != nil { endSilence(event.header, sources, circumstances, &effects) }
     var refusal: Remark?
     switch event.body {
@@ -290,7 +327,7 @@ struct ModelState: Sendable {
     let evidence = RetrainEvidence.Drift(
       isDetected: assessment.isDrifted, maximumScore: assessment.maximumScore ?? 0,
       severity: assessment.severity)
-    evaluate(drift: isDriftInhibited ? nil : evidence, occasion, sources, circumstances, &effects)
+    evaluate(drift: evidence, occasion, sources, circumstances, &effects)
   }
 
   private mutating func noteBatch() {
@@ -310,6 +347,8 @@ struct ModelState: Sendable {
     _ sources: [SourceLedger], _ circumstances: Circumstances, into effects: inout [Effect]
   ) {
     switch nextDeadline {
+    case .removal: endRemoved(at: circumstances.arrival, sources, &effects)
+    case .replacement: endReplaced(at: replacementDeadline, sources, &effects)
     case .timeRule:
       let now = modelTime.advanced(by: arrivedAt.duration(to: circumstances.arrival))
       let due = nextTimeRule(before: now, &effects)

@@ -37,6 +37,14 @@ package struct MonitoringEngine: Sendable {
   /// last.
   private var decisionModels: [DecisionID: Int] = [:]
   private var decisionsOfModel: [Int: (open: DecisionID?, ended: DecisionID?)] = [:]
+  /// Models by the source of their features.
+  var breaker = FleetBreaker()
+  /// What is silenced.
+  var silences = SilenceTable.empty
+  /// Models with an alert open.
+  var openAlerts = OpenAlerts()
+  /// The place of the version of each name that appeared last.
+  private var latestVersions: [ModelName: Int32] = [:]
 
   /// Models that the journal gave back and that the configuration of today rejects: kept, and left alone.
   var dormantModels: Set<Int> = []
@@ -81,7 +89,16 @@ package struct MonitoringEngine: Sendable {
   package var modelCount: Int { models.count }
 
   /// When the next deadline falls due, in arrival time, or something earlier.
-  package var nextDeadline: Timestamp? { deadlines.first?.deadline }
+  package var nextDeadline: Timestamp? {
+    let first = min(deadlines.first?.deadline ?? .max, silences.nextEnd)
+    return first == .max ? nil : first
+  }
+
+  /// Begins, or goes on after a restart: that nobody was there to hear is no silence, so it counts from here. Cost:
+  /// O(models).
+  package mutating func settle(at arrival: Timestamp) {
+    for index in models.indices { models[index].settle(at: arrival) }
+  }
 
   /// The account of every source, in order of appearance.
   package var sourceReports: [SourceReport] { ledgers.map { $0.report(at: now) } }
@@ -153,6 +170,14 @@ package struct MonitoringEngine: Sendable {
     if accountedFrom == .max && arrival != .min { accountedFrom = arrival }
     now = max(now, arrival)
     guard !isHeld else { return false }
+    if breaker.isOrphaned {
+      endOrphanedFeeds(into: &effects)
+      return true
+    }
+    if silences.nextEnd < now, silences.nextEnd <= deadlines.first?.deadline ?? .max {
+      endSilences(at: silences.nextEnd, into: &effects)
+      return true
+    }
     while let (stated, model) = deadlines.first, stated < now {
       let deadline = models[model].deadlineArrival
       guard deadline == stated else {
@@ -162,6 +187,7 @@ package struct MonitoringEngine: Sendable {
       models[model].fireDeadline(ledgers, circumstances, into: &effects)
       noteChange(ofModel: model)
       noteLife(ofModel: model)
+      noteAlerts(ofModel: model, DeadlineOccasion(due: now), into: &effects)
       deadlines.settle(model, at: models[model].deadlineArrival)
       return true
     }
@@ -302,6 +328,7 @@ package struct MonitoringEngine: Sendable {
     } catch { throw error }
     noteChange(ofModel: index)
     noteLife(ofModel: index)
+    noteAlerts(ofModel: index, header, into: &effects)
     deadlines.update(index, to: models[index].deadlineArrival)
   }
 
@@ -333,6 +360,9 @@ package struct MonitoringEngine: Sendable {
     case .features(let batch):
       noteText(batch, of: index, into: &effects)
       before = models[index].columns
+      if models[index].isStandard {
+        noteFeed(ofModel: index, source: route.source, event.header, into: &effects)
+      }
     case .baseline(let update):
       if let batch = update.features { noteText(batch, of: index, into: &effects) }
       before = models[index].columns
@@ -345,6 +375,7 @@ package struct MonitoringEngine: Sendable {
     noteChange(ofModel: index)
     noteHistory(ofModel: index)
     noteLife(ofModel: index)
+    noteAlerts(ofModel: index, event.header, into: &effects)
     deadlines.update(index, to: outcome.deadline)
     if outcome.isLate {
       ledgers[route.source].countLate()
@@ -383,11 +414,31 @@ package struct MonitoringEngine: Sendable {
     guard models.count < settings.limits.models else {
       throw Remark(.tooManyModels, "\(key): limits.models is \(settings.limits.models)")
     }
-    let state = ModelState(key: key, settings: modelSettings, engine: settings, time: time, arrival: now)
+    var state = ModelState(key: key, settings: modelSettings, engine: settings, time: time, arrival: now)
+    state.silences = silences
     models.append(state)
     fleet.replace(.init(), by: state.columns)
     deadlines.append(state.deadlineArrival)
     modelIndex[key] = models.count - 1
+    noteVersion(ofModel: models.count - 1) { engine, model in
+      guard engine.models[model].successorSince == .max else { return }
+      engine.models[model].successorSince = engine.now
+      engine.noteChange(ofModel: model)
+      engine.deadlines.update(model, to: engine.models[model].deadlineArrival)
+    }
     return models.count - 1
+  }
+
+  /// Knows the newest version of each name.
+  ///
+  /// - Parameter earlier: called for each version that appeared before it.
+  mutating func noteVersion(ofModel index: Int, earlier: (inout MonitoringEngine, Int) -> Void = { _, _ in })
+  {
+    var place = latestVersions.updateValue(Int32(index), forKey: models[index].key.name) ?? -1
+    models[index].earlierVersion = place
+    while place >= 0 {
+      earlier(&self, Int(place))
+      place = models[Int(place)].earlierVersion
+    }
   }
 }

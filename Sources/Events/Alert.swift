@@ -13,6 +13,8 @@ package enum MonitorKind: String, CaseIterable, Sendable {
   case orchestrator
   /// The model is silent.
   case noData = "no_data"
+  /// Many models that one source sends features of drift at once.
+  case fleet = "fleet_anomaly"
 
   /// The word for what is wrong.
   package var alertType: String {
@@ -25,6 +27,7 @@ package enum MonitorKind: String, CaseIterable, Sendable {
     case .duplicateSource: "duplicate_source"
     case .orchestrator: "orchestrator_stalled"
     case .noData: "no_data"
+    case .fleet: "fleet_anomaly"
     }
   }
 }

@@ -26,6 +26,7 @@ package enum Output: Sendable, Equatable {
   case performance(PerformanceAssessment)
   case drift(DriftAssessment)
   case retrain(RetrainAssessment)
+  case keep(RetrainKeep)
   case alert(AlertTransition)
   case decision(RetrainDecision)
   case decisionChange(DecisionChange)

@@ -33,6 +33,8 @@ package enum Reason: String, CaseIterable, Sendable {
   case tooManySources = "too_many_sources"
   /// Feedback on a decision that it cannot change: unknown, over, or somebody else's.
   case feedbackRefused = "feedback_refused"
+  /// A silence, or the end of one, that cannot be.
+  case silenceRefused = "silence_refused"
   /// Lossless lane only: a number further on than the next; it is to be sent again after what is missing.
   case outOfOrder = "out_of_order"
   /// A connection, or a message of one, with a key that is not in the list of clients, or without one.

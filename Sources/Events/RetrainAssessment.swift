@@ -7,6 +7,8 @@ package struct RetrainAssessment: Sendable, Equatable {
     package var timeTrigger = false
     /// Whether enough time has passed since the last retrain.
     package var isMinimumTimeSatisfied = false
+    /// Whether an anomaly of the model's feed holds every retrain.
+    package var isHeld = false
 
     package init() {}
   }

@@ -41,7 +41,7 @@ extension RetrainDecision {
 }
 
 extension RetrainAssessment {
-  fileprivate func encode(to writer: inout StateWriter) {
+  func encode(to writer: inout StateWriter) {
     writer.write(shouldRetrain)
     writer.write(severityScore)
     writer.write(reasons) { writer, reason in
@@ -60,7 +60,7 @@ extension RetrainAssessment {
     writer.write(nextAllowedRetrain)
   }
 
-  fileprivate init(from reader: inout StateReader) throws(StateError) {
+  init(from reader: inout StateReader) throws(StateError) {
     let shouldRetrain = try reader.readBool()
     let score = try reader.readDouble()
     let reasons = try reader.readArray { (reader) throws(StateError) -> TriggerReason in

@@ -173,9 +173,9 @@ package struct PerformanceMonitor: Sendable {
   /// it. Nil where a limit has no such part.
   private static func score(_ monitor: MonitorKind, _ verdict: Verdict) -> Double? {
     if monitor == .accuracy {
-      return verdict.threshold < 1 ? (1 - verdict.score) / (1 - verdict.threshold) : nil
+      return verdict.threshold < 1 ? max(0, (1 - verdict.score) / (1 - verdict.threshold)) : nil
     }
-    return verdict.threshold > 0 ? verdict.score / verdict.threshold : nil
+    return verdict.threshold > 0 ? max(0, verdict.score / verdict.threshold) : nil
   }
 
   /// The state of the model by its latest measurements. Cost: O(window).

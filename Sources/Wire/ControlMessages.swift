@@ -5,6 +5,7 @@ package struct ControlRequest: Sendable {
   package enum Body: Sendable {
     case fetch(ControlFetch)
     case feedback(Feedback)
+    case silence(SilenceRequest)
   }
 
   /// The number that the requester gave it; the answer bears it.
@@ -46,6 +47,7 @@ package struct ControlRequest: Sendable {
     case .fetch: body = .fetch(try ControlFetch(parsing: frames[2], onlyOpen: false))
     case .snapshot: body = .fetch(try ControlFetch(parsing: frames[2], onlyOpen: true))
     case .feedback: body = .feedback(try Feedback(parsing: frames[2]))
+    case .silence: body = .silence(try SilenceRequest(parsing: frames[2]))
     default: throw Remark(.unknownKind, "kind '\(kind.word)' is no request")
     }
   }
@@ -57,7 +59,7 @@ package struct ControlRequest: Sendable {
     guard frames.count >= 3, let header = FramedHeader(parsing: frames[1]),
       header.majorVersion == FramedHeader.major, header.frames == frames.count, header.epoch > 0,
       header.number > 0, let kind = FramedHeader.Kind(rawValue: header.kind),
-      [.fetch, .snapshot, .feedback].contains(kind),
+      [.fetch, .snapshot, .feedback, .silence].contains(kind),
       let topic = try? Topic(parsing: frames[0]), topic.parts == 4, topic.kind == kind.word.description
     else { return nil }
     return (kind, header.epoch, header.number)
@@ -194,7 +196,8 @@ package struct AnswerEncoder {
 
   /// - Parameters: the request's numbering.
   package func frames(
-    _ answer: FeedbackAnswer, epoch: UInt64, number: UInt64, at now: Timestamp
+    _ answer: FeedbackAnswer, toSilence isSilence: Bool = false, epoch: UInt64, number: UInt64,
+    at now: Timestamp
   ) -> [[UInt8]] {
     switch answer {
     case .granted(let claim):
@@ -208,9 +211,14 @@ package struct AnswerEncoder {
         writer.member("owner", claim.owner)
         writer.member("token", claim.token)
       }
+    case .silences(let silences):
+      message(.ack, epoch: epoch, number: number, at: now) { writer in
+        writer.member("request", "silence")
+        writer.array("silences", silences) { $1.write(to: &$0) }
+      }
     case .refused(let refusal):
       message(.nack, epoch: epoch, number: number, at: now) { writer in
-        writer.member("request", "feedback")
+        writer.member("request", isSilence ? "silence" : "feedback")
         writer.member("code", refusal.code.rawValue)
         writer.member("detail", refusal.detail)
         writer.member("owner", refusal.owner)

@@ -23,6 +23,7 @@ package struct FramedHeader: Equatable, Sendable {
     case snapshot = 34
     case ack = 35
     case nack = 36
+    case silence = 37
 
     /// The first part of the topic.
     package var word: StaticString {
@@ -42,6 +43,7 @@ package struct FramedHeader: Equatable, Sendable {
       case .snapshot: "snapshot"
       case .ack: "ack"
       case .nack: "nack"
+      case .silence: "silence"
       }
     }
   }

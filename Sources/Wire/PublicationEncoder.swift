@@ -45,8 +45,12 @@ package struct PublicationEncoder {
 
   /// Writes ``body``.
   ///
-  /// - Parameter now: when it is sent; nil where it is not, as in a replay.
-  package mutating func encodeBody(of publication: Publication, at now: Timestamp? = nil) {
+  /// - Parameters:
+  ///   - now: when it is sent; nil where it is not, as in a replay.
+  ///   - isRepeat: what caused it was said before, and is left out.
+  package mutating func encodeBody(
+    of publication: Publication, at now: Timestamp? = nil, isRepeat: Bool = false
+  ) {
     writer.removeAll()
     let type = publication.output.type
     let source = source(of: publication.output).text
@@ -62,18 +66,14 @@ package struct PublicationEncoder {
         writer.member("modelversion", publication.model.version.text)
       }
       if let correlation = publication.correlation { writer.member("correlationid", correlation) }
-      switch publication.cause {
-      case .event(_, let id, let traceParent):
-        writer.member("causationid", id.description)
-        if let traceParent { writer.member("traceparent", traceParent) }
-      case .timer(let deadline): writer.member("causationid", Identity.timer(deadline))
-      }
+      if !isRepeat { publication.cause.write(to: &writer) }
       writer.member("datacontenttype", "application/json")
       writer.object("data") { writer in
         switch publication.output {
         case .performance(let assessment): assessment.write(to: &writer)
         case .drift(let assessment): assessment.write(to: &writer)
         case .retrain(let assessment): assessment.write(to: &writer)
+        case .keep(let keep): keep.write(to: &writer)
         case .alert(let transition): transition.write(to: &writer, of: publication.model, at: now)
         case .decision(let decision): decision.write(to: &writer, of: publication)
         case .decisionChange(let change): change.write(to: &writer, of: publication)
@@ -83,11 +83,22 @@ package struct PublicationEncoder {
   }
 }
 
+extension Cause {
+  fileprivate func write(to writer: inout JSONWriter) {
+    switch self {
+    case .event(_, let id, let traceParent):
+      writer.member("causationid", id.description)
+      if let traceParent { writer.member("traceparent", traceParent) }
+    case .timer(let deadline): writer.member("causationid", Identity.timer(deadline))
+    }
+  }
+}
+
 extension Output {
   /// Its kind on the wire, whose word is the first part of the topic.
   package var kind: FramedHeader.Kind {
     switch self {
-    case .performance, .drift, .retrain: .assessment
+    case .performance, .drift, .retrain, .keep: .assessment
     case .alert: .alert
     case .decision, .decisionChange: .decision
     }
@@ -96,7 +107,7 @@ extension Output {
   /// Whether it is sent only to those who subscribe, and encoded only then.
   package var isOnDemand: Bool {
     switch self {
-    case .performance, .drift, .retrain: true
+    case .performance, .drift, .retrain, .keep: true
     case .alert, .decision, .decisionChange: false
     }
   }
@@ -107,6 +118,7 @@ extension Output {
     case .performance: "tidemark.assessment.performance.v1"
     case .drift: "tidemark.assessment.drift.v1"
     case .retrain: "tidemark.assessment.retrain.v1"
+    case .keep: "tidemark.assessment.keep.v1"
     case .alert(let transition): "tidemark.alert.\(transition.change.rawValue).v1"
     case .decision: "tidemark.decision.retrain.issued.v1"
     case .decisionChange(let change): "tidemark.decision.retrain.\(change.state.rawValue).v1"
@@ -123,7 +135,7 @@ extension Publication {
 
   fileprivate var identifier: String {
     switch output {
-    case .performance, .drift, .retrain: Identity.assessment(output.type, of: self)
+    case .performance, .drift, .retrain, .keep: Identity.assessment(output.type, of: self)
     case .alert(let transition): "\(transition.episodeID(of: model)).\(transition.episode.revision)"
     case .decision(let decision): decision.identifier
     case .decisionChange(let change): change.identifier
@@ -136,7 +148,7 @@ extension Publication {
     case .alert(let transition): transition.episodeID(of: model)
     case .decision(let decision): decision.id.text
     case .decisionChange(let change): change.decision.text
-    case .performance, .drift, .retrain: nil
+    case .performance, .drift, .retrain, .keep: nil
     }
   }
 }
@@ -332,6 +344,7 @@ extension RetrainAssessment {
       writer.member("drift_trigger", constraints.driftTrigger)
       writer.member("time_trigger", constraints.timeTrigger)
       writer.member("min_time_satisfied", constraints.isMinimumTimeSatisfied)
+      if constraints.isHeld { writer.member("held", true) }
     }
   }
 }

@@ -24,6 +24,8 @@ package struct WireLimits: Sendable, Equatable {
   /// A framed message's descriptor; 65,536 names of 60 bytes.
   package static let descriptorBytes = 4 << 20
   package static let headBytes = 4_096
+  /// Model, version, monitor and the name of a metric, each percent-encoded.
+  package static let alertKeyBytes = 512
   /// Topics, and origins of events, kept to be shared by the events that repeat them: three times the
   /// default limit on models. There are three such tables; each has 1.3 MiB when empty and, with its keys,
   /// names and objects, at most about 600 bytes an entry: 20 MiB.

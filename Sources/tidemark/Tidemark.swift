@@ -32,6 +32,9 @@ struct Tidemark: ParsableCommand {
         tidemark history --state DIR       what the journal in DIR holds
         tidemark keygen --out server       a key pair, for encryption and for saying who may connect
         tidemark ack DECISION --owner ME   this retrain is mine; then report how it goes
+        tidemark silence add --model M --for 2h --by ME
+                                           nobody is to be notified of its alerts; list, expire
+        tidemark resolve ALERT_KEY         this alert is over
 
       Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
       69 no socket or no daemon, 71 a failure of the system, 73 a file that cannot be made, 78 wrong configuration.
@@ -40,6 +43,7 @@ struct Tidemark: ParsableCommand {
     subcommands: [
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
       SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,
+      SilenceCommand.self, ResolveCommand.self,
       TopCommand.self, ExplainCommand.self, DoctorCommand.self, HealthcheckCommand.self,
       DecodeCommand.self, DetectCommand.self, BaselineCommand.self, KeygenCommand.self, Demo.self,
     ])

@@ -300,3 +300,18 @@ def test_hostile_json() -> None:
         raw = json.dumps({**alert_event("x"), "time": time}).encode()
         with pytest.raises(WireError):
             Reader().take([b"alert/fraud/7/example", raw], 0.0)
+
+
+def test_a_repeat_is_handed_over_once_and_counts_nothing() -> None:
+    """To a reader that missed the alert it is news; to one that has it, nothing; numbers go on."""
+    lines = (STREAMS.parent / "messages.ndjson").read_text(encoding="utf-8").splitlines()
+    golden = {each["name"]: each for each in map(json.loads, lines)}
+    again = [bytes.fromhex(frame) for frame in golden["alert.again"]["frames"]]
+    reader = Reader()
+    (event,) = reader.take(again, 0.0)
+    assert isinstance(event, Alert) and (event.rev, event.state, event.sequence) == (2, "recovering", 0)
+    assert event.flags == {"silenced"} and event.replayed and event.reason is None
+    assert reader.take(again, 1.0) == []
+    opened = [bytes.fromhex(frame) for frame in golden["alert.opened"]["frames"]]
+    (first,) = reader.take(opened, 2.0)
+    assert isinstance(first, Alert) and first.sequence == 1

@@ -40,7 +40,7 @@ import Testing
       header: EventHeader(
         origin: Origin(source: SourceName("a")!, model: .unspecified),
         sequence: SequenceNumber(epoch: 1, number: 1), time: nil, sentAt: nil),
-      feedback: Feedback(decision: DecisionID("rt-1"), report: .acked, owner: "a"), frames: [])
+      body: .feedback(Feedback(decision: DecisionID("rt-1"), report: .acked, owner: "a")), frames: [])
     for _ in 0..<ControlExchange.maximumWaiting { #expect(exchange.ask(request)) }
     #expect(!exchange.ask(request))
     #expect(exchange.takeRequests().count == ControlExchange.maximumWaiting)

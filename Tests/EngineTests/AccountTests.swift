@@ -231,7 +231,7 @@ import Testing
       let all = told.handle(event, at: .test(at)).filter { effect in
         guard case .publish(let publication) = effect else { return true }
         switch publication.output {
-        case .performance, .drift, .retrain: return false
+        case .performance, .drift, .retrain, .keep: return false
         case .alert, .decisionChange: return true
         case .decision:
           decisions += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import math
 import struct
 from typing import Any, NoReturn
@@ -34,10 +35,10 @@ FIELDS = (
 WIDE = FIELDS[FIELDS.index("epoch") :]
 WORDS = dict(enumerate("metrics features predictions labels baseline feedback head bye".split(), 1))
 WORDS |= dict(enumerate("alert decision assessment status".split(), 16))
-WORDS |= dict(enumerate("fetch end snapshot ack nack".split(), 32))
+WORDS |= dict(enumerate("fetch end snapshot ack nack silence".split(), 32))
 NUMBERS = {word: number for number, word in WORDS.items()}
 SPOKEN = {"metrics", "features", "baseline", "feedback"}
-REQUESTS = {"feedback", "fetch", "snapshot"}
+REQUESTS = {"feedback", "fetch", "snapshot", "silence"}
 #: Out, with a descriptor instead of an event.
 DESCRIBED = {"head", "bye", "end", "ack", "nack"}
 REPORTS = {"acked", "started", "succeeded", "failed", "rejected", "verified", "cancelled"}
@@ -47,6 +48,7 @@ COLUMNS, METRICS, HEAD_BYTES, DESCRIPTOR_BYTES = 65_536, 1_024, 4_096, 4 << 20
 LATENCIES = 10_000
 CONTROL_BYTES, FETCH_MESSAGES, FETCH_BYTES, PREFIXES, PREFIX_BYTES = 64 << 10, 512, 4 << 20, 16, 200
 OWNER_BYTES, REASON_BYTES, RETRY_SECONDS = 128, 400, 1e9
+SILENCE_SECONDS = 366 * 86_400
 
 Json = Any
 
@@ -190,11 +192,34 @@ def decode_request(frames: list[bytes]) -> dict[str, Json]:
         if len(frames) != 3 or header["descriptor_encoding"] != 1:
             raise Body("no descriptor, or tensors")
         descriptor = read_descriptor(frames[2], CONTROL_BYTES)
-        check = check_feedback if word == "feedback" else check_fetch
+        check = {"feedback": check_feedback, "silence": check_silence}.get(word, check_fetch)
         check(descriptor)
     except Body as wrong:
         raise Refused("malformed", True, str(wrong)) from None
     return said(frames, header) | {"descriptor": descriptor, "tensors": []}
+
+
+def check_silence(descriptor: Json) -> None:
+    said_of = [key for key in ("create", "expire", "resolve") if key in descriptor]
+    if len(said_of) > 1:
+        raise Body("more than one of create, expire and resolve")
+    if "create" not in descriptor:
+        if said_of and not isinstance(descriptor[said_of[0]], str):
+            raise Body("no text")
+        return
+    terms = descriptor["create"]
+    matchers = terms.get("matchers")
+    fields = ("model", "version", "monitor", "severity", "type")
+    if not isinstance(matchers, dict) or not matchers or not set(matchers) <= set(fields):
+        raise Body("matchers")
+    if not isinstance(terms.get("created_by"), str) or not 1 <= len(terms["created_by"].encode()) <= OWNER_BYTES:
+        raise Body("created_by")
+    if ("ends_at" in terms) == ("duration_s" in terms):
+        raise Body("one end")
+    if "ends_at" in terms and not re.fullmatch(r"\d{4}-\d\d-\d\dT.*", str(terms["ends_at"])):
+        raise Body("ends_at")
+    if "duration_s" in terms and not 0 < terms["duration_s"] <= SILENCE_SECONDS:
+        raise Body("duration_s")
 
 
 def decode_hello(frames: list[bytes]) -> dict[str, Json]:

@@ -36,6 +36,8 @@ NORMATIVE = {
 KINDS_IN = {f"tidemark.{kind}.v1" for kind in ("metrics", "features", "baseline", "feedback")}
 #: What comes of a clock, of a daemon that runs or of an orchestrator, and so of no recording.
 LIVE_TYPES = {"tidemark.feedback.v1", "tidemark.status.sources.v1", "tidemark.status.journal.v1"} | {
+    "tidemark.assessment.keep.v1"
+} | {
     f"tidemark.decision.retrain.{change}.v1"
     for change in ("acked", "started", "succeeded", "verified", "failed", "rejected", "expired", "cancelled")
 }

@@ -52,6 +52,16 @@ models:
         feature_names: [x, y]
         rows: [[1.0, 2.0], [3.0, 4.0]]
   - name: churn
+    alerts: {{flap: "off"}}
+alerts:
+  for: 5m
+  min_samples: 100
+  clear_ratio: 0.7
+  clear_evaluations: 5
+  keep_firing_for: 20m
+  flap: {{half_life: 10m, suppress: 2.5, reuse: 0.5}}
+  resend: 30s
+fleet: {{least_models: 10, share: 0.5, within: 30m}}
 defaults:
   performance:
     latency_ms: 90
@@ -155,6 +165,13 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "a mode that is none": ("defaults:\n  retrain:\n    mode: maybe\n", 3, "defaults.retrain.mode"),
     "unknown_models that is none": ("name: x\nunknown_models: ignore\n", 2, "unknown_models"),
     "a preset that is none": ("preset: refrence\n", 1, "preset"),
+    "a ratio above the alarm": ("name: x\nalerts:\n  clear_ratio: 1.1\n", 3, "alerts.clear_ratio"),
+    "no evaluation": ("alerts:\n  clear_evaluations: 0\n", 2, "alerts.clear_evaluations"),
+    "resend of a model": ("defaults:\n  alerts:\n    resend: 60s\n", 3, "defaults.alerts.resend"),
+    "resend too often": ("alerts:\n  resend: 500ms\n", 2, "alerts.resend"),
+    "flap that is none": ("alerts:\n  flap: never\n", 2, "alerts.flap"),
+    "flap that never ends": ("alerts:\n  flap: {suppress: 1, reuse: 2}\n", 2, "alerts.flap"),
+    "a share of a fleet": ("fleet:\n  share: 20\n", 2, "fleet.share"),
     "limits.models is a text": ("limits:\n  models: many\n", 2, "limits.models"),
     "rows that hold a text": (
         "models:\n  - name: a\n    baseline:\n      features:\n        rows: [[1, x]]\n",

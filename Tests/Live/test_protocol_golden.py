@@ -145,7 +145,7 @@ def test_golden_meanings_are_valid() -> None:
         "feedback",
         "head",
         "bye",
-        *"fetch snapshot end ack nack".split(),
+        *"fetch snapshot end ack nack silence".split(),
     }
 
 
@@ -215,7 +215,7 @@ def test_descriptor_schemas_catch_what_is_refused() -> None:
         kind = message["name"].split(".")[0]
         if message["direction"] not in ("in", "out"):
             kind = framed_reference.WORDS[frames(message)[1][6]]
-        if kind not in ("metrics", "baseline", "feedback", "fetch", "head", "bye"):
+        if kind not in ("metrics", "baseline", "feedback", "fetch", "silence", "head", "bye"):
             continue
         try:
             descriptor = json.loads(frames(message)[2])

@@ -79,6 +79,13 @@ LIMITS = [
     ("`owner`, `token` of feedback", "decision.retrain.change", "properties/owner/maxLength"),
     ("`reason` of feedback", "feedback", "properties/reason/maxLength"),
     ("`reason` of feedback", "decision.retrain.change", "properties/reason/maxLength"),
+    ("pattern of a matcher", "descriptor.silence", "properties/create/properties/matchers/properties/model/maxLength"),
+    ("`id` of a silence", "descriptor.silence", "properties/create/properties/id/maxLength"),
+    ("`created_by` of a silence", "descriptor.silence", "properties/create/properties/created_by/maxLength"),
+    ("`comment` of a silence", "descriptor.silence", "properties/create/properties/comment/maxLength"),
+    ("time that a silence lasts", "descriptor.silence", "properties/create/properties/duration_s/maximum"),
+    ("`resolve` of a silence", "descriptor.silence", "properties/resolve/maxLength"),
+    ("silences in force", "descriptor.ack", "oneOf/2/properties/silences/maxItems"),
     ("`retry_after_s`", "feedback", "properties/retry_after_s/exclusiveMaximum"),
 ]
 

@@ -48,6 +48,7 @@ DELIVERY, JOURNAL, FEEDBACK = (
     "Daemon/Serve/Delivery.swift", "Journal/JournalSettings.swift", "Events/Kinds/Feedback.swift"
 )
 WIRE, NAMES, FRAMED = "Wire/WireLimits.swift", "Events/Identifiers.swift", "Wire/FramedDecoder.swift"
+SILENCE, REPEATS = "Events/Kinds/Silence.swift", "Daemon/Serve/AlertRepeats.swift"
 CONFIGURATION = "Daemon/Configuration/Configuration.swift"
 ENGINE, LEDGER, CLOCK, SETTINGS = (
     f"Engine/{file}.swift" for file in ("MonitoringEngine", "SourceLedger", "ClockOffset", "EngineSettings")
@@ -136,6 +137,22 @@ LIMITS |= {
     "handshakes a second after that, each key": ("Daemon/Security/HandshakeLimit.swift", declared("perSecond")),
     "time of a handshake": 5.0,
     "detail of an answer": ("Events/Reason.swift", declared("maximumDetailBytes")),
+    "silences in force": ("Engine/Silences.swift", declared("limit")),
+    "matchers of a silence": (SILENCE, declared("maximumMatchers")),
+    "pattern of a matcher": (SILENCE, declared("maximumPatternBytes")),
+    "id of a silence": (SILENCE, declared("maximumIDBytes")),
+    "created_by of a silence": (SILENCE, declared("maximumAuthorBytes")),
+    "comment of a silence": (SILENCE, declared("maximumCommentBytes")),
+    "time that a silence lasts": (SILENCE, declared("longest")),
+    "resolve of a silence": (WIRE, declared("alertKeyBytes")),
+    "alerts that are sent again in one turn": (REPEATS, declared("slice")),
+    "time that a resolved alert is sent again": (REPEATS, declared("resolvedMemory")),
+    "resolved alerts that are sent again": (REPEATS, declared("maximumResolved")),
+    "silence after which a version with a newer one is replaced": (
+        "Engine/ModelState+Endings.swift",
+        declared("replacementSilence"),
+    ),
+    "penalty of an alert that flaps": ("Decisions/AlertSettings.swift", declared("ceiling")),
     "retry_after_s": ("Wire/FeedbackReader.swift", r"\$0 < (1e9)"),
 }
 

@@ -16,6 +16,8 @@ final class SimulatedDaemon {
 
   /// What the engine was given, so that another one can be given the same.
   enum Input {
+    /// A process begins.
+    case settle(Timestamp)
     /// Time was told, at the start or with a commit.
     case time(Timestamp)
     case message(Message, isReliable: Bool, at: Timestamp)
@@ -126,8 +128,8 @@ final class SimulatedDaemon {
       return
     }
     starts += 1
-    history.append(.time(now))
-    process?.delivery.advance(to: now)
+    history.append(.settle(now))
+    process?.delivery.settle(at: now)
     if world.fault(900) {
       let point = CrashPoint.allCases[world.pick(CrashPoint.allCases.count)]
       process?.crash = (point, world.pick(1...40))
@@ -243,6 +245,15 @@ final class SimulatedDaemon {
       }
       switch request.body {
       case .fetch(let fetch): answer(fetch, request.number, to: link)
+      case .silence(let silence):
+        history.append(.report(message, at: now))
+        process.delivery.take(
+          .silence(silence), of: request.header,
+          ControlTicket(peer: link.identity, epoch: request.epoch, number: request.number, isSilence: true),
+          at: now)
+        if dies(at: .afterEvent) { return }
+        perform()
+        turn()
       case .feedback(let feedback):
         history.append(.report(message, at: now))
         if canary != nil { process.asked["\(link.identity) \(request.number)"] = feedback }
@@ -376,7 +387,8 @@ final class SimulatedDaemon {
       case .answer(let ticket, let answer):
         if dies(at: .beforeAnswer) { return }
         let answer = told(answer, ticket)
-        let frames = answers.frames(answer, epoch: ticket.epoch, number: ticket.number, at: now)
+        let frames = answers.frames(
+          answer, toSilence: ticket.isSilence, epoch: ticket.epoch, number: ticket.number, at: now)
         links.first { $0.identity == ticket.peer }?.down.send(frames)
         checks.ownership.answered(answer)
         if dies(at: .afterAnswer) { return }

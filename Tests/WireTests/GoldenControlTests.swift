@@ -60,6 +60,26 @@ import Testing
       #expect(feedback.decision.text == descriptor["decision_id"].text, name)
       #expect(feedback.report.rawValue == descriptor["state"].text, name)
       #expect(feedback.owner == descriptor["owner"].text, name)
+    case .silence(let silence): compare(silence, descriptor, name)
+    }
+  }
+
+  private func compare(_ silence: SilenceRequest, _ descriptor: JSON, _ name: Comment) {
+    switch silence {
+    case .list: #expect(["create", "expire", "resolve"].allSatisfy { descriptor[$0].isNull }, name)
+    case .expire(let id): #expect(id == descriptor["expire"].text, name)
+    case .resolve(let key): #expect(key == descriptor["resolve"].text, name)
+    case .create(let id, let terms):
+      let said = descriptor["create"]
+      #expect(id == said["id"].text, name)
+      for matcher in terms.matchers {
+        #expect(matcher.pattern == said["matchers"][matcher.field.rawValue].text, name)
+      }
+      #expect(!terms.matchers.isEmpty && terms.createdBy == said["created_by"].text, name)
+      switch terms.end {
+      case .at(let time): #expect(RFC3339.string(time) == said["ends_at"].text, name)
+      case .after(let duration): #expect(duration.secondsValue == said["duration_s"].number, name)
+      }
     }
   }
 
@@ -120,7 +140,13 @@ import Testing
     if let code = said["code"].text {
       let refusal = FeedbackAnswer.Refusal(
         .init(rawValue: code)!, said["detail"].text!, owner: said["owner"].text)
-      return encoder.frames(.refused(refusal), epoch: epoch, number: number, at: now)
+      return encoder.frames(
+        .refused(refusal), toSilence: said["request"].text == "silence", epoch: epoch, number: number, at: now
+      )
+    }
+    if said["request"].text == "silence" {
+      return encoder.frames(
+        .silences(said["silences"].list.map(silence)), epoch: epoch, number: number, at: now)
     }
     guard let decision = said["decision_id"].text else { return nil }
     let claim = FeedbackAnswer.Claim(
@@ -128,5 +154,18 @@ import Testing
       state: DecisionState(rawValue: said["state"].text!)!, revision: UInt64(said["rev"].number!),
       owner: said["owner"].text, token: said["token"].text)
     return encoder.frames(.granted(claim), epoch: epoch, number: number, at: now)
+  }
+
+  private static func silence(_ said: JSON) -> Silence {
+    let matchers = Silence.Matcher.Field.allCases.compactMap { field in
+      said["matchers"][field.rawValue].text.flatMap { Silence.Matcher(field, $0) }
+    }
+    let (created, ends) = (RFC3339.parse(said["created_at"].text!)!, RFC3339.parse(said["ends_at"].text!)!)
+    return Silence(
+      id: said["id"].text!,
+      terms: .init(
+        matchers: matchers, end: .at(ends), createdBy: said["created_by"].text!,
+        comment: said["comment"].text!),
+      createdAt: created, endsAt: ends)
   }
 }

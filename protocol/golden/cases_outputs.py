@@ -22,6 +22,8 @@ def digest(prefix: str, *parts: str) -> str:
 
 def out(name: str, about: str, event: dict[str, Any], *, seq: int, prev: int) -> Case:
     kind = event["type"].split(".")[1]
+    if kind == "alert":
+        event = event | {"data": believed(event["data"], nanoseconds(event["time"]) + 41_000)}
     parts = (event.get("subject", "-"), event.get("modelversion", "-"), event["source"])
     topic = "/".join([kind, *map(segment, parts)])
     time = nanoseconds(event["time"])
@@ -30,6 +32,16 @@ def out(name: str, about: str, event: dict[str, Any], *, seq: int, prev: int) ->
     )
     expect = {"topic": topic, "header": meaning, "event": event}
     return Case(f"{kind}.{name}", kind, about, [topic.encode(), packed, compact(event)], expect, direction="out")
+
+
+def believed(data: dict[str, Any], sent: int) -> dict[str, Any]:
+    """As it is sent: with how long it holds, for four rounds of repeats."""
+    items = []
+    for key, value in data.items():
+        items.append((key, value))
+        if key == "last_eval_at":
+            items.append(("valid_until", rfc3339(sent + 240_000_000_000)))
+    return dict(items)
 
 
 def nanoseconds(text: str) -> int:
@@ -59,6 +71,7 @@ def cases() -> list[Case]:
             seq=4,
             prev=3,
         ),
+        again(),
         out("resolved", "The end of the episode.", recorded("alert.resolved", "-9"), seq=8, prev=7),
         out("no_version", "Model `team/churn` has no version.", recorded("alert.opened", "2026-03-12"), seq=10, prev=0),
         out("duplicate_source", "Two processes send as one source.", duplicate_source(), seq=11, prev=0),
@@ -103,12 +116,61 @@ def cases() -> list[Case]:
             prev=13,
         ),
         out("retrain", "Whether to retrain.", recorded("assessment.retrain", "-7"), seq=10, prev=9),
+        out("keep", "It would be retrained, and many models of its feed drift at once.", keep(), seq=15, prev=14),
+        out("fleet_anomaly", "Six of twenty models that one source feeds drift at once.", fleet(), seq=17, prev=11),
         out("sources", "The account of two sources.", status(), seq=12, prev=2),
     ]
 
 
+def again() -> Case:
+    """An alert as it stands, under `standard`: recovering, and silenced; sent again outside of the numbering."""
+    event = json.loads(json.dumps(recorded("alert.opened", "metrics.28")))
+    event["type"] = "tidemark.alert.updated.v1"
+    event["id"] = event["correlationid"] + ".2"
+    event["time"] = rfc3339(nanoseconds(event["time"]) + 180_000_000_000)
+    del event["causationid"]
+    data = event["data"]
+    told = {
+        **{"rev": 2, "state": "recovering", "flags": ["silenced"], "last_eval_at": event["time"], "score": 0.5},
+        **{"window": data["window"] | {"to": event["time"]}},
+    }
+    event["data"] = believed(data | told, SENT)
+    topic = f"alert/{event['subject']}/{event['modelversion']}/{event['source']}"
+    packed, meaning = header(
+        NUMBERS["alert"], 3, seq=0, prev=0, epoch=DAEMON, time=nanoseconds(event["time"]), sent=SENT, flags=1
+    )
+    about = "An open alert, sent again as it stands: no number, no cause, another `valid_until`."
+    expect = {"topic": topic, "header": meaning, "event": event}
+    return Case("alert.again", "alert", about, [topic.encode(), packed, compact(event)], expect, direction="out")
+
+
+def keep() -> dict[str, Any]:
+    event = json.loads(json.dumps(recorded("assessment.retrain", "-7")))
+    kind = "tidemark.assessment.keep.v1"
+    model = (event["subject"], event.get("modelversion", "-"))
+    event |= {"type": kind, "id": digest("as-", *model, kind, "scorer-1", event["causationid"])}
+    asked = event["data"]
+    event["data"] = {
+        "kept": True,
+        "reason": "fleet_anomaly",
+        "trigger_reasons": asked["trigger_reasons"],
+        "constraints": asked["constraints"] | {"held": True},
+        "time_since_last_retrain_s": asked["time_since_last_retrain_s"],
+        "next_allowed_retrain": asked["next_allowed_retrain"],
+    }
+    return event
+
+
+def fleet() -> dict[str, Any]:
+    return of_a_source("fleet_anomaly", TIME + 5_000_000_000, "/feed/eu", 6.0, 5.0, "119")
+
+
 def duplicate_source() -> dict[str, Any]:
-    opened, source, name = TIME + 3_000_000_000, "/pods/7", "duplicate_source"
+    return of_a_source("duplicate_source", TIME + 3_000_000_000, "/pods/7", 3.0, 3.0, "118")
+
+
+def of_a_source(name: str, opened: int, source: str, value: float, threshold: float, cause: str) -> dict[str, Any]:
+    """An alert that is about no model."""
     rest = f"{name}/{segment(source)}"
     episode = digest("ep-", "-", "-", name, "1", str(opened), source)
     data = {
@@ -118,10 +180,18 @@ def duplicate_source() -> dict[str, Any]:
         "monitor": name,
         "type": name,
         "state": "firing",
+        "flags": [],
         "severity": "high",
         "opened_at": rfc3339(opened),
-        "value": 3.0,
-        "threshold": 3.0,
+        "last_eval_at": rfc3339(opened),
+        "value": value,
+        "threshold": threshold,
+        "score": value / threshold,
+        "clear_score": 1.0,
+        "n": 1,
+        "window": {"from": rfc3339(opened), "to": rfc3339(opened)},
+        "coverage": None,
+        "rule_rev": "00000000",
         "top_k": [],
     }
     return {
@@ -131,7 +201,7 @@ def duplicate_source() -> dict[str, Any]:
         "id": f"{episode}.1",
         "time": rfc3339(opened),
         "correlationid": episode,
-        "causationid": f"{EPOCH}-118",
+        "causationid": f"{EPOCH}-{cause}",
         "datacontenttype": "application/json",
         "data": data,
     }

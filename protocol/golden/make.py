@@ -23,6 +23,7 @@ import cases_metrics
 import cases_outputs
 import cases_resume
 import cases_signs
+import cases_silence
 import cases_streams
 from message import Case, pretty
 
@@ -33,7 +34,7 @@ PAGES = {
         kind: f"kinds/{kind}.md"
         for kind in (
             *("metrics", "features", "baseline", "feedback", "head", "bye"),
-            *("alert", "decision", "assessment", "status", "control", "acknowledgement"),
+            *("alert", "decision", "assessment", "status", "control", "acknowledgement", "silence"),
         )
     },
     "framing": "framing.md",
@@ -47,7 +48,7 @@ def all_cases() -> list[Case]:
     found: list[Case] = []
     for module in (cases_metrics, cases_features, cases_feedback, cases_signs, cases_framing):
         found += module.cases()
-    for module in (cases_outputs, cases_decisions, cases_control):
+    for module in (cases_outputs, cases_decisions, cases_control, cases_silence):
         found += module.cases()
     names = [case.name for case in found]
     assert len(set(names)) == len(names), "two cases of one name"

@@ -34,6 +34,7 @@ KINDS = {
     34: "snapshot",
     35: "ack",
     36: "nack",
+    37: "silence",
 }
 NUMBERS = {word: number for number, word in KINDS.items()}
 REPLAYED, ACK_WANTED, FIRST_OF_EPOCH, TOMBSTONE = 1, 2, 4, 8

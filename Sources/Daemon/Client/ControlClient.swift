@@ -45,16 +45,27 @@ struct ControlClient: ~Copyable {
 
   /// Reports on a decision and waits for the answer.
   mutating func ask(_ feedback: Feedback, patience: Duration) throws(Failure) -> Answer {
-    number += 1
-    let sequence = SequenceNumber(epoch: epoch, number: number)
-    let event = Event(
-      header: EventHeader(
-        id: .numbered(sequence), origin: Origin(source: source, model: .unspecified), sequence: sequence),
-      body: .feedback(feedback))
+    let event = Event(header: nextHeader(), body: .feedback(feedback))
     var encoder = FramedEncoder()
     guard let frames = encoder.encode(event, previous: 0, sendTime: clock.now.nanoseconds) else {
       throw .unanswered
     }
+    return try ask(frames, patience: patience)
+  }
+
+  /// Says something of alerts and waits for the answer.
+  mutating func ask(_ silence: SilenceRequest, patience: Duration) throws(Failure) -> Answer {
+    try ask(silence.frames(nextHeader(), sendTime: clock.now), patience: patience)
+  }
+
+  private mutating func nextHeader() -> EventHeader {
+    number += 1
+    let sequence = SequenceNumber(epoch: epoch, number: number)
+    return EventHeader(
+      id: .numbered(sequence), origin: Origin(source: source, model: .unspecified), sequence: sequence)
+  }
+
+  private mutating func ask(_ frames: [[UInt8]], patience: Duration) throws(Failure) -> Answer {
     let end = clock.now.advanced(by: patience)
     do throws(ZeroMQError) {
       while clock.now < end {

@@ -43,7 +43,7 @@ package struct ReportDecision {
     }
   }
 
-  private static func line(_ object: [String: Any]) -> String {
+  static func line(_ object: [String: Any]) -> String {
     let options: JSONSerialization.WritingOptions = [.sortedKeys, .withoutEscapingSlashes]
     let data = try? JSONSerialization.data(withJSONObject: object, options: options)
     return data.map { String(decoding: $0, as: UTF8.self) } ?? "{}"

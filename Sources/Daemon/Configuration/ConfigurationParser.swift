@@ -59,13 +59,14 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits", "log", "sinks", "alerts", "http", "security",
+      "unknown_models", "limits", "log", "sinks", "alerts", "fleet", "http", "security",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
     configuration.file = file
     if let http = members["http"] { readHTTP(http, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
     if let alerts = members["alerts"] { readAlerts(alerts, into: &configuration.engine) }
+    if let fleet = members["fleet"] { readFleet(fleet, into: &configuration.engine.fleet) }
     readJournal(members, into: &configuration)
     if let sockets = members["sockets"] {
       readSockets(sockets, into: &configuration.sockets, under: members)

@@ -77,7 +77,7 @@ struct Verdict: Hashable {
       case .resolved: kind = .resolved(transition.finding.monitor)
       case .updated: return nil
       }
-    case .performance, .drift, .retrain: return nil
+    case .performance, .drift, .retrain, .keep: return nil
     }
   }
 }
@@ -126,7 +126,7 @@ struct Difference: Encodable {
       let finding = transition.finding
       return "\(transition.episode.severity.rawValue), \(Self.text(finding.value)) against "
         + Self.text(finding.threshold)
-    case .performance, .drift, .retrain, .decisionChange: return ""
+    case .performance, .drift, .retrain, .keep, .decisionChange: return ""
     }
   }
 
@@ -170,7 +170,7 @@ struct Difference: Encodable {
     switch publication.output {
     case .decision(let decision): reasons = decision.assessment.reasons
     case .alert(let alert): transition = alert
-    case .performance, .drift, .retrain, .decisionChange: break
+    case .performance, .drift, .retrain, .keep, .decisionChange: break
     }
     try container.encode(reasons?.map(\.code), forKey: .reasonCodes)
     try container.encode(reasons?.map(\.text), forKey: .triggerReasons)

@@ -53,10 +53,14 @@ struct ReplayEngine: ~Copyable {
     case .line(let bytes): try take(line: bytes, perform)
     case .message(let frames, .control, let arrival):
       // What was recorded of the control socket was taken.
-      guard let request = try? ControlRequest(parsing: frames), case .feedback(let feedback) = request.body
-      else { return }
+      guard let request = try? ControlRequest(parsing: frames) else { return }
       try advance(to: arrival, perform: perform)
-      engine.handle(feedback, of: request.header, at: arrival, into: &effects)
+      switch request.body {
+      case .fetch: return
+      case .feedback(let feedback):
+        engine.handle(feedback, of: request.header, at: arrival, into: &effects)
+      case .silence(let silence): engine.handle(silence, of: request.header, at: arrival, into: &effects)
+      }
       try perform(effects)
       effects.removeAll(keepingCapacity: true)
     case .message(let frames, let lane, let arrival):

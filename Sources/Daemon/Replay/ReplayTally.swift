@@ -21,7 +21,7 @@ struct ReplayTally {
 
   mutating func enter(_ output: Output) {
     switch output {
-    case .performance, .drift, .retrain: assessments += 1
+    case .performance, .drift, .retrain, .keep: assessments += 1
     case .decision(let decision) where decision.attempt == 1: decisions += 1
     case .decision, .decisionChange: break
     case .alert(let transition):

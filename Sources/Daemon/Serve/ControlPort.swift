@@ -4,11 +4,13 @@ import Synchronization
 import Wire
 import ZeroMQ
 
-/// Who waits for the answer to feedback: the connection, and the request's own numbering.
+/// Who waits for an answer: the connection, and the request's own numbering.
 struct ControlTicket: Sendable {
   var peer: [UInt8]
   var epoch: UInt64
   var number: UInt64
+  /// Rather than feedback.
+  var isSilence = false
 }
 
 /// What the control thread and the serving thread say to each other.
@@ -20,9 +22,14 @@ final class ControlExchange: Sendable {
   struct Request: Sendable {
     var ticket: ControlTicket
     var header: EventHeader
-    var feedback: Feedback
+    var body: Body
     /// As they came, for a recording.
     var frames: [[UInt8]]
+
+    enum Body: Sendable {
+      case feedback(Feedback)
+      case silence(SilenceRequest)
+    }
   }
 
   private struct State: Sendable {
@@ -176,7 +183,8 @@ struct ControlPort: ~Copyable {
     for (ticket, answer) in exchange.takeAnswers() {
       _ = try socket.send(
         message: [ticket.peer]
-          + encoder.frames(answer, epoch: ticket.epoch, number: ticket.number, at: clock.now))
+          + encoder.frames(
+            answer, toSilence: ticket.isSilence, epoch: ticket.epoch, number: ticket.number, at: clock.now))
     }
   }
 
@@ -205,13 +213,19 @@ struct ControlPort: ~Copyable {
     }
     switch request.body {
     case .fetch(let fetch): try answer(fetch, request.number, to: peer)
-    case .feedback(let feedback):
-      let ticket = ControlTicket(peer: peer, epoch: request.epoch, number: request.number)
-      let isTaken = exchange.ask(
-        .init(
-          ticket: ticket, header: request.header, feedback: feedback, frames: frames.map { Array($0) }))
-      if !isTaken { try refuse(.init(.busy, "too many requests wait"), ticket) }
+    case .feedback(let feedback): try ask(.feedback(feedback), request, frames, peer)
+    case .silence(let silence): try ask(.silence(silence), request, frames, peer)
     }
+  }
+
+  private func ask(
+    _ body: ControlExchange.Request.Body, _ request: ControlRequest, _ frames: Frames, _ peer: [UInt8]
+  ) throws(ZeroMQError) {
+    var ticket = ControlTicket(peer: peer, epoch: request.epoch, number: request.number)
+    if case .silence = body { ticket.isSilence = true }
+    let isTaken = exchange.ask(
+      .init(ticket: ticket, header: request.header, body: body, frames: frames.map { Array($0) }))
+    if !isTaken { try refuse(.init(.busy, "too many requests wait"), ticket) }
   }
 
   /// Bytes that are no request are answered when it can be told what they were to be.
@@ -228,14 +242,17 @@ struct ControlPort: ~Copyable {
     default:
       try refuse(
         .init(remark.reason == .roleMissing ? .roleMissing : .malformed, remark.description),
-        ControlTicket(peer: peer, epoch: address.epoch, number: address.number))
+        ControlTicket(
+          peer: peer, epoch: address.epoch, number: address.number, isSilence: address.kind == .silence))
     }
   }
 
   private func refuse(_ refusal: FeedbackAnswer.Refusal, _ ticket: ControlTicket) throws(ZeroMQError) {
     _ = try socket.send(
       message: [ticket.peer]
-        + encoder.frames(.refused(refusal), epoch: ticket.epoch, number: ticket.number, at: clock.now))
+        + encoder.frames(
+          .refused(refusal), toSilence: ticket.isSilence, epoch: ticket.epoch, number: ticket.number,
+          at: clock.now))
   }
 
   private func send(
@@ -303,7 +320,7 @@ extension ControlRequest {
   fileprivate var role: ClientRoles {
     switch body {
     case .fetch: .consume
-    case .feedback: .acknowledge
+    case .feedback, .silence: .acknowledge
     }
   }
 }

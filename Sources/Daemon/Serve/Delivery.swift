@@ -130,6 +130,31 @@ struct Delivery: ~Copyable {
     perform(ticket: ticket, at: now)
   }
 
+  /// What was asked of the control socket, each in its own way.
+  mutating func take(
+    _ body: ControlExchange.Request.Body, of header: EventHeader, _ ticket: ControlTicket, at now: Timestamp
+  ) {
+    switch body {
+    case .feedback(let feedback): take(feedback, of: header, ticket, at: now)
+    case .silence(let silence):
+      advance(to: now)
+      engine.handle(silence, of: header, at: now, into: &effects)
+      perform(ticket: ticket, at: now)
+    }
+  }
+
+  /// Begins, or goes on from what was recovered: silence counts from here.
+  mutating func settle(at now: Timestamp) {
+    engine.settle(at: now)
+    advance(to: now)
+  }
+
+  /// Topics of what is decided and not yet sent.
+  var unsentTopics: Set<[UInt8]> {
+    let waiting = [gathering.messages, underWay?.messages ?? [], failedBatch?.messages ?? []].joined()
+    return Set(waiting.map(\.0.topic))
+  }
+
   /// Fires what is due, up to `now`, as far as there is room for what it causes.
   mutating func advance(to now: Timestamp) {
     if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
@@ -160,7 +185,9 @@ struct Delivery: ~Copyable {
       case .answer(let answer):
         guard let ticket else { continue }
         // A refusal changed nothing, so there is nothing to wait for.
-        if hasJournal, case .granted = answer {
+        if case .refused = answer {
+          actions.append(.answer(ticket, answer))
+        } else if hasJournal {
           gathering.answers.append((ticket, answer))
         } else {
           actions.append(.answer(ticket, answer))

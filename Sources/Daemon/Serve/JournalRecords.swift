@@ -29,7 +29,7 @@ extension DecisionRecord {
         version: publication.model.version.text, issuedAt: nil, state: change.state.rawValue,
         attempt: change.attempt, revision: change.revision, owner: change.owner, reasons: nil, coverage: nil,
         changedAt: change.at, isFinal: change.isFinal)
-    case .performance, .drift, .retrain, .alert: return nil
+    case .performance, .drift, .retrain, .keep, .alert: return nil
     }
   }
 }

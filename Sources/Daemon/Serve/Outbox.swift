@@ -36,7 +36,7 @@ extension Output {
     case .decisionChange(let change): change.isFinal
     // Nothing follows what is asked of nobody.
     case .decision(let decision): decision.isDryRun
-    case .performance, .drift, .retrain: true
+    case .performance, .drift, .retrain, .keep: true
     }
   }
 }

@@ -150,6 +150,41 @@ struct OutputPort: ~Copyable {
     try send(message.topic, message.header, message.body)
   }
 
+  /// Whether anybody may want alerts.
+  var wantsAlerts: Bool { subscriptions.mayWant(FramedHeader.Kind.alert.word) }
+
+  /// Sends an alert again, as it stands, without a number: who has it passes it over.
+  ///
+  /// - Parameter unsent: topics on which something newer is on its way.
+  mutating func sendAgain(
+    _ publication: Publication, unless unsent: Set<[UInt8]>, at now: Timestamp
+  ) throws(ZeroMQError) {
+    encoder.encodeTopic(of: publication)
+    guard subscriptions.wants(encoder.topic), !unsent.contains(encoder.topic) else { return }
+    encoder.encodeBody(of: publication, at: now, isRepeat: true)
+    try sendAgain(encoder.topic, encoder.body, eventTime: publication.time, at: now)
+  }
+
+  /// The same of what was stored.
+  mutating func sendAgain(
+    _ message: StoredMessage, unless unsent: Set<[UInt8]>, at now: Timestamp
+  ) throws(ZeroMQError) {
+    guard subscriptions.wants(message.topic), !unsent.contains(message.topic),
+      let header = message.header.withUnsafeBytes({ FramedHeader(parsing: $0) })
+    else { return }
+    try sendAgain(
+      message.topic, message.body, eventTime: Timestamp(nanoseconds: header.eventTime), at: now)
+  }
+
+  private mutating func sendAgain(
+    _ topic: [UInt8], _ body: [UInt8], eventTime: Timestamp, at now: Timestamp
+  ) throws(ZeroMQError) {
+    let header = FramedHeader(
+      kind: FramedHeader.Kind.alert.rawValue, flags: .replayed, frames: 3, epoch: durable.epoch, number: 0,
+      eventTime: eventTime.nanoseconds, sendTime: now.nanoseconds)
+    try send(topic, header.bytes, body)
+  }
+
   /// Sends heads when they are due and wanted.
   mutating func sendHeads(at now: Timestamp) throws(ZeroMQError) {
     guard now >= nextHead, subscriptions.mayWant(FramedHeader.Kind.head.word) else { return }

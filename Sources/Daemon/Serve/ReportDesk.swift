@@ -116,7 +116,7 @@ struct ReportDesk {
       {
         acknowledgement.observe(nanoseconds: since.nanoseconds(to: now))
       }
-    case .performance, .drift, .retrain: return
+    case .performance, .drift, .retrain, .keep: return
     }
     board.chronicle.note(
       kind, epoch: epoch, number: message.number, subject: message.subject, body: message.body)

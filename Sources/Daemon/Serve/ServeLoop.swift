@@ -75,6 +75,7 @@ struct ServeLoop: ~Copyable {
 
   private var decoder: MessageDecoder
   private var delivery: Delivery
+  private var alertRepeats = AlertRepeats()
   private var account: Account
   private var traffic = Traffic()
   private var desk: ReportDesk?
@@ -159,7 +160,7 @@ struct ServeLoop: ~Copyable {
     // Sources that begin from here on are accounted from their first message.
     let start = clock.now
     recorder?.tell(start)
-    delivery.advance(to: start)
+    delivery.settle(at: start)
     while goesOn() {
       _ = try poller.wait(milliseconds: stop.isRequested ? DrainSchedule.quiet.wholeMilliseconds : timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
@@ -179,6 +180,7 @@ struct ServeLoop: ~Copyable {
       try perform(at: now)
       submit(at: now)
       try output.sendHeads(at: now)
+      try alertRepeats.send(delivery, &output, at: now)
       if output.owesSources(at: now) { try sendStatus(at: now) }
       attendDesk(at: now)
     }
@@ -205,7 +207,7 @@ struct ServeLoop: ~Copyable {
 
   /// Milliseconds to what is due next, rounded up and at most an hour; nil when nothing is.
   private var timeout: Int? {
-    let signs = min(output.nextDue ?? .max, nextNotice)
+    let signs = min(output.nextDue ?? .max, nextNotice, alertRepeats.nextDue(output))
     var due = min(delivery.nextDue ?? .max, signs, recorder.nextFlush ?? .max)
     if desk?.isBusy ?? false { return 0 }
     guard due != .max else { return nil }
@@ -295,7 +297,7 @@ struct ServeLoop: ~Copyable {
     for request in exchange.takeRequests() {
       let now = clock.now
       recorder?.record(request.frames, lane: .control, at: now)
-      delivery.take(request.feedback, of: request.header, request.ticket, at: now)
+      delivery.take(request.body, of: request.header, request.ticket, at: now)
     }
     for (reason, count) in exchange.takeRefused() {
       // They are no events of any source: the reason alone counts.
@@ -312,6 +314,7 @@ struct ServeLoop: ~Copyable {
         if try output.publish(publication, at: now) { account.countPublished(publication.output) }
       case .send(let message, let kind):
         try output.send(message)
+        alertRepeats.note(message, kind, at: now)
         exchange?.setPublished(message.number)
         sinks?.offer(SinkMessage(message))
         account.countPublished(kind)

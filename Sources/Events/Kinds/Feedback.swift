@@ -42,9 +42,11 @@ package struct Feedback: Sendable, Equatable {
   }
 }
 
-/// What is answered to feedback that asks.
+/// What is answered to feedback, or to what is said of alerts.
 package enum FeedbackAnswer: Sendable, Equatable {
   case granted(Claim)
+  /// The silences that were made or ended, or all that are in force.
+  case silences([Silence])
   case refused(Refusal)
 
   /// The attempt as it stands after the report.
@@ -84,6 +86,10 @@ package enum FeedbackAnswer: Sendable, Equatable {
       case malformed
       /// The key of the connection may not report.
       case roleMissing = "role_missing"
+      case unknownSilence = "unknown_silence"
+      case tooManySilences = "too_many_silences"
+      /// No such alert is open.
+      case unknownAlert = "unknown_alert"
       /// Too many requests wait.
       case busy
       /// The journal is failing, and nothing was changed: ask again.

@@ -131,7 +131,7 @@ struct AcceptedHistory {
     var start: Timestamp?
     for input in history {
       switch input {
-      case .time(let time):
+      case .time(let time), .settle(let time):
         if start == nil { start = time }
         isTaken.append(true)
       case .message(let message, let isReliable, _):

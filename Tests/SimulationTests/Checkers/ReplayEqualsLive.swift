@@ -39,6 +39,11 @@ struct ReplayEqualsLive {
     }
     for (input, isTaken) in zip(history, accepted.isTaken) where isTaken {
       switch input {
+      case .settle(let time):
+        give {
+          $0.settle(at: time)
+          $0.advance(to: time, into: &$1)
+        }
       case .time(let time): give { $0.advance(to: time, into: &$1) }
       case .hold(let isHeld, let time):
         give { $0.advance(to: time, into: &$1) }
@@ -51,8 +56,13 @@ struct ReplayEqualsLive {
       case .report(let message, let time):
         Frames.with(message) { frames in
           guard let request = try? ControlRequest(parsing: frames) else { return }
-          guard case .feedback(let feedback) = request.body else { return }
-          give { $0.handle(feedback, of: request.header, at: time, into: &$1) }
+          switch request.body {
+          case .fetch: return
+          case .feedback(let feedback):
+            give { $0.handle(feedback, of: request.header, at: time, into: &$1) }
+          case .silence(let silence):
+            give { $0.handle(silence, of: request.header, at: time, into: &$1) }
+          }
         }
       }
     }

@@ -68,6 +68,18 @@ class Alert(Event):
         return to_datetime(self.opened_at_ns)
 
     @property
+    def flags(self) -> frozenset[str]:
+        """Of `stale`, `flapping`, `silenced` and `inhibited`; whoever notifies people passes over the last two."""
+        found = self.data.get("flags")
+        return frozenset(each for each in found if isinstance(each, str)) if isinstance(found, list) else frozenset()
+
+    @property
+    def reason(self) -> Optional[str]:
+        """Why it is resolved: `recovered`, `model_replaced`, `rule_removed`, `model_retired`, `manual`."""
+        found = self.data.get("reason")
+        return found if isinstance(found, str) else None
+
+    @property
     def metric(self) -> Optional[str]:
         """The name of the business metric that it is about, on monitor `metric`."""
         found = self.data.get("metric")

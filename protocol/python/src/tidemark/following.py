@@ -131,6 +131,10 @@ class Follower:
         if source.endswith(".live") or (self._met and source != self._name):
             return self._others(message.packed, self._reader.place(message, now))
         placed: list[Placed] = []
+        if message.header.is_repeat:
+            # What was missed is fetched, in its place.
+            self._reader.hear(source, now)
+            return placed
         self._name = source
         self._live(message, placed)
         if message.is_sign:

@@ -244,7 +244,7 @@ _MAKERS: dict[str, Callable[[dict[str, Any], _Object], Event]] = {
     **{f"tidemark.alert.{change}.v1": _alert for change in ("opened", "updated", "resolved")},
     "tidemark.decision.retrain.issued.v1": _decision,
     **{f"tidemark.decision.retrain.{state}.v1": _decision_change for state in CHANGES},
-    **{f"tidemark.assessment.{about}.v1": _assessment for about in ("performance", "drift", "retrain")},
+    **{f"tidemark.assessment.{about}.v1": _assessment for about in ("performance", "drift", "retrain", "keep")},
     "tidemark.status.sources.v1": _sources,
     "tidemark.status.journal.v1": _journal,
 }

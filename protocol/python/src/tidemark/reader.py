@@ -182,6 +182,9 @@ class Reader:
         if message.is_sign:
             return self._tail(message) + self.beat(message, now)
         self.hear(message.topic.source, now)
+        if message.header.is_repeat:
+            # Whoever missed it, or came later, has it now; it says nothing of what was lost.
+            return [message.event] if message.event is not None and self.is_new(message.event) else []
         items, duplicate = self._number(message.topic, message.packed, message.header)
         if message.event is not None and not duplicate and self.is_new(message.event):
             items.append(message.event)
@@ -272,6 +275,8 @@ class Reader:
         """Whether an event was not there before, by its source and id."""
         key = (event.source, event.id)
         if key in self._ids:
+            # What is repeated is not forgotten.
+            self._ids.move_to_end(key)
             return False
         self._ids[key] = None
         if len(self._ids) > MAX_IDS:

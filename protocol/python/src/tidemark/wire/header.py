@@ -44,6 +44,7 @@ class Kind(IntEnum):
     SNAPSHOT = 34
     ACK = 35
     NACK = 36
+    SILENCE = 37
 
     @property
     def word(self) -> str:
@@ -57,7 +58,7 @@ OUTPUTS = frozenset({Kind.ALERT, Kind.DECISION, Kind.ASSESSMENT, Kind.STATUS})
 #: Signs of life: their `seq` is the last number used.
 SIGNS = frozenset({Kind.HEAD, Kind.BYE})
 #: Requests and answers: their `seq` is a request's number, or the number that is meant.
-CONTROL = frozenset({Kind.FETCH, Kind.END, Kind.SNAPSHOT, Kind.ACK, Kind.NACK})
+CONTROL = frozenset({Kind.FETCH, Kind.END, Kind.SNAPSHOT, Kind.ACK, Kind.NACK, Kind.SILENCE})
 #: Kinds that use up no number.
 UNNUMBERED = SIGNS | CONTROL
 
@@ -75,7 +76,7 @@ class Header:
 
     Times are unix nanoseconds, 0 for "not given". `seq` counts from 1 within (source, epoch); in head and bye it
     is the last number used, 0 for none; in requests and answers it is what their kind says. `prev` is the number
-    before it on the same topic, 0 for none.
+    before it on the same topic, 0 for none. An alert that is sent again as it stands has no number: `is_repeat`.
     """
 
     kind: int
@@ -93,6 +94,11 @@ class Header:
     @property
     def replayed(self) -> bool:
         return bool(self.flags & REPLAYED)
+
+    @property
+    def is_repeat(self) -> bool:
+        """An alert as it stands, sent again outside of any numbering."""
+        return self.kind == Kind.ALERT and self.seq == 0 and self.replayed
 
     @property
     def first_of_epoch(self) -> bool:
@@ -164,6 +170,8 @@ def _check_numbers(header: Header) -> None:
     if header.kind in UNNUMBERED:
         if header.prev != 0:
             raise WireError("malformed", f"prev {header.prev} in a message that has no number")
+    elif header.is_repeat and header.prev == 0:
+        pass
     elif header.seq < 1:
         raise WireError("malformed", "number 0")
     elif header.prev >= header.seq:
