@@ -25,8 +25,12 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -49,16 +53,27 @@ let package = Package(
         "CCurl", "Events", "Wire", .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "Admin",
+      dependencies: [
+        "Events", "Wire", .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+      ], exclude: ["Dashboard/Page", "Dashboard/embed.py", "Dashboard/README.md"], swiftSettings: strict),
     room(
       "Daemon",
       [
-        "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Sinks",
-        "Yams", .product(name: "Logging", package: "swift-log"),
+        "Admin", "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal",
+        "Sinks", "Yams",
+        .product(name: "Logging", package: "swift-log"),
       ]),
+    room("Console", ["Events", "Wire"]),
     .executableTarget(
       name: "tidemark",
       dependencies: [
-        "Daemon", "Events", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Console", "Daemon", "Events", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .target(name: "TestSupport", dependencies: ["Events"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -77,7 +92,18 @@ let package = Package(
         "Daemon", "ZeroMQ", "Events", "Engine", "Monitoring", "Wire", "Journal",
         .product(name: "Logging", package: "swift-log"),
       ]),
-    tests("Simulation", ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal"]),
+    tests("Console", ["Console", "Events"]),
+    tests(
+      "Admin",
+      [
+        "Admin", "Events", "Wire", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["Daemon", "Events", "Engine", "Decisions", "Wire", "Journal", "TestSupport"],
+      exclude: ["campaign.md"], swiftSettings: strict),
     tests("Tidy", []),
   ],
   swiftLanguageModes: [.v6]

@@ -15,8 +15,11 @@ for option in "$@"; do
     *) fail "unknown option $option; see the head of Tests/run.sh" ;;
   esac
 done
-# The C++ example is compiled against cppzmq.
-DEBIAN_PACKAGES+=(cppzmq-dev)
+# The C++ example is compiled against cppzmq; what draws in a terminal is tested in one, and the dashboard in Chromium.
+DEBIAN_PACKAGES+=(cppzmq-dev tmux chromium)
+# Notifications are sent to a real Alertmanager, through libcurl, with certificates of our own; what is deployed is
+# checked by promtool, amtool, systemd-analyze and strace, and run in namespaces by unshare and ip.
+DEBIAN_PACKAGES+=(prometheus prometheus-alertmanager libcurl4 openssl systemd strace util-linux iproute2)
 set_up Tests/requirements.txt
 
 # Without it a crash can hang for minutes in the backtracer.

@@ -3,17 +3,19 @@ package import Events
 extension MonitoringEngine {
   /// Goes on under other settings, with everything that it knows.
   ///
-  /// Sources, clocks and places stay as they are. Each model is written down and read back under the new settings, as a
-  /// restart does with what the journal holds, so a reload and a restart with the same file come to the same: alerts,
-  /// decisions and their timers go on, new thresholds hold from the next evaluation, shorter histories keep the
-  /// latest, baselines that came as events or were learned stand before configured ones. A model that the new
-  /// settings reject is kept and left alone, but for its open alerts, which the next deadline ends; one that they take
+  /// Sources, clocks and places stay as they are. Each model is written down and read back under the new
+  /// settings, as a restart does with what the journal holds, so a reload and a restart with the same file
+  /// come to the same: alerts, decisions and their timers go on, new thresholds hold from the next
+  /// evaluation, shorter histories keep the latest, baselines that came as events or were learned stand
+  /// before configured ones. A model that the new settings reject is kept and left alone, but for its open
+  /// alerts, which the next deadline ends; one that they take
   /// again goes on, and its deadlines that passed fire.
   ///
-  /// Nothing is caused by it. Cost: O(models), 2 to 3 times ``takeChanges(withHistory:)`` of all of them; the old models are
-  /// held until the new ones are complete.
+  /// Nothing is caused by it. Cost: O(models), 2 to 3 times ``takeChanges(withHistory:)`` of all of them; the
+  /// old models are held until the new ones are complete.
   ///
-  /// - Throws: when a model cannot be made anew, which would be a fault of this build; then nothing has changed.
+  /// - Throws: when a model cannot be made anew, which would be a fault of this build; then nothing has
+  ///   changed.
   package mutating func reload(_ settings: EngineSettings) throws(StateError) {
     var settings = settings
     settings.runsDecisionTimers = self.settings.runsDecisionTimers
@@ -51,7 +53,8 @@ extension MonitoringEngine {
 }
 
 extension ModelState {
-  /// This model under other settings, and whether a checkpoint has to be told: what it would write is another.
+  /// This model under other settings, and whether a checkpoint has to be told: what it would write is
+  /// another.
   fileprivate func remade(
     under settings: EngineSettings, _ places: [Int64: Int]
   ) throws(StateError) -> (ModelState, isAltered: Bool) {

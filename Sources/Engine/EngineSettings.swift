@@ -35,6 +35,9 @@ package struct EngineLimits: Sendable, Equatable {
   /// Models watched; 4.2 KiB each with default rings, so 42 MiB, beside 80 bytes a feature column, or 2 KiB under preset
   /// `standard`.
   package var models = 10_000
+  /// Feature columns of all models' baselines, a season's parts each: at 150 bytes 150 MiB, under preset `standard` at
+  /// 2 KiB 2 GiB. One batch may have 65,536, so without it 10,000 models could ask for a hundred GiB.
+  package var columns = 1_000_000
   /// Sources accounted for; at most 25 KiB each, for those that send no sequence numbers: 100 MiB.
   package var sources = 4_096
 

@@ -76,6 +76,11 @@ struct ModelState: Sendable {
   /// Whether the timers of decisions run; see ``EngineSettings/runsDecisionTimers``.
   let runsDecisionTimers: Bool
 
+  /// Since this process began.
+  private(set) var events: UInt64 = 0
+  /// Whether what is told of it is older than its last event; see `EngineReports.swift`.
+  var isUnreported = false
+
   // What a checkpoint is still to be told.
   var isChanged = false
   var isBaselineChanged = false { didSet { if isBaselineChanged { hasOwnBaseline = true } } }
@@ -92,15 +97,20 @@ struct ModelState: Sendable {
   struct FleetColumns: Sendable, Equatable {
     var tested = 0
     var drifted = 0
+    /// Of baselines, held or being learned; see ``EngineLimits/columns``.
+    var held = 0
 
     mutating func replace(_ old: FleetColumns, by new: FleetColumns) {
       tested += new.tested - old.tested
       drifted += new.drifted - old.drifted
+      held += new.held - old.held
     }
   }
 
   /// This model's part of what e-BH counts with.
-  var columns: FleetColumns { FleetColumns(tested: drift.testedColumns, drifted: drift.driftedColumns) }
+  var columns: FleetColumns {
+    FleetColumns(tested: drift.testedColumns, drifted: drift.driftedColumns, held: drift.heldColumns)
+  }
 
   init(
     key: ModelKey, settings: ModelSettings, engine: EngineSettings, time: Timestamp, arrival: Timestamp
@@ -159,11 +169,13 @@ struct ModelState: Sendable {
     return isRetired ? .max : min(usual, replacementDeadline)
   }
 
-  private var timeRuleArrival: Timestamp {
+  /// When the time rule falls due, on the arrival clock.
+  var timeRuleArrival: Timestamp {
     arrivedAt.advanced(byNanoseconds: modelTime.nanoseconds(to: due))
   }
 
-  private var silenceDeadline: Timestamp {
+  /// When silence is told, on the arrival clock; `max` when it never is, or was.
+  var silenceDeadline: Timestamp {
     // A version that was replaced is silent for good.
     guard let noDataAfter, alerts.noData.openEpisode == nil, !isReplaced else { return .max }
     return lastHeard.advanced(by: noDataAfter)
@@ -200,6 +212,7 @@ struct ModelState: Sendable {
     _ circumstances: Circumstances, into effects: inout [Effect]
   ) -> Outcome {
     feeds.note(source, sources)
+    events &+= 1
     fireDeadlines(before: time, sources, circumstances, into: &effects)
     let isLate = advance(to: time, arrival: circumstances.arrival)
     lastHeard = circumstances.arrival

@@ -61,6 +61,10 @@ package struct MonitoringEngine: Sendable {
   /// Of the next new source.
   var nextSerial: Int64 = 1
 
+  // What is told to whoever looks; see `EngineReports.swift`.
+  var isReporting = false
+  var unreported: [Int] = []
+
   /// Whether assessments are handed out. Nothing depends on them, so a caller whom nobody asks for them
   /// turns them off and saves the work.
   package var reportsAssessments = true
@@ -278,6 +282,7 @@ package struct MonitoringEngine: Sendable {
 
   @inline(__always)
   mutating func noteChange(ofModel index: Int) {
+    if isReporting { noteUnreported(index) }
     guard tracksChanges, !models[index].isChanged else { return }
     models[index].isChanged = true
     changedModels.append(index)
@@ -363,13 +368,12 @@ package struct MonitoringEngine: Sendable {
       before = models[index].columns
     default: break
     }
+    if let before { try requireColumns(of: event, index, before.held) }
     let outcome = models[index].take(
       event, at: time, of: route.source, ledgers, circumstances, into: &effects)
     if let before { fleet.replace(before, by: models[index].columns) }
-    if tracksChanges {
-      noteChange(ofModel: index)
-      noteHistory(ofModel: index)
-    }
+    noteChange(ofModel: index)
+    noteHistory(ofModel: index)
     noteLife(ofModel: index)
     noteAlerts(ofModel: index, event.header, into: &effects)
     deadlines.update(index, to: outcome.deadline)

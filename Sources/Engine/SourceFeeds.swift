@@ -59,6 +59,9 @@ struct SourceFeeds: Sendable {
     return taken + lost > 0 ? taken / (taken + lost) : nil
   }
 
+  /// Places in the engine's list of ledgers of those that sent events, and whether there are more.
+  var sources: (known: [Int], hasMore: Bool) { (feeds.map(\.source), hasOverflowed) }
+
   /// A decision was made: the next one's coverage counts from here.
   mutating func restart(_ sources: [SourceLedger]) {
     for index in feeds.indices { feeds[index] = Self.feed(feeds[index].source, sources[feeds[index].source]) }

@@ -284,6 +284,8 @@ struct EpochRivalry: Sendable {
   var isHeld = false
 
   var isAlertOpen: Bool { policy.openEpisode != nil }
+  /// The alert that is open; nil when none is.
+  var openEpisode: Episode? { policy.openEpisode }
 
   /// A message of the older epoch, while the newer one is in force.
   mutating func heardStale(at now: Timestamp) -> AlertTransition? {

@@ -37,6 +37,14 @@ package enum Reason: String, CaseIterable, Sendable {
   case silenceRefused = "silence_refused"
   /// Lossless lane only: a number further on than the next; it is to be sent again after what is missing.
   case outOfOrder = "out_of_order"
+  /// A connection, or a message of one, with a key that is not in the list of clients, or without one.
+  case keyRefused = "key_refused"
+  /// A key that is in the list did what its roles do not hold.
+  case roleMissing = "role_missing"
+  /// A source that does not lie under the prefix of its sender's key.
+  case sourceRefused = "source_refused"
+  /// A key that is in the list connects too often.
+  case handshakeLimited = "handshake_limited"
 
   // Remarks: the event was taken.
   /// Its time is before the model's latest; it was handled in order of arrival.
@@ -60,6 +68,14 @@ package enum Reason: String, CaseIterable, Sendable {
   case journalFailed = "journal_failed"
   /// Samples of the history became minutes or hours before their time, since there were too many.
   case historyThinned = "history_thinned"
+
+  /// Whether it was refused for who sent it, so that nothing of it was taken: no number, no place in a recording.
+  package var isOfSender: Bool {
+    switch self {
+    case .keyRefused, .roleMissing, .sourceRefused, .handshakeLimited: true
+    default: false
+    }
+  }
 
   /// Its place in the order above.
   package var index: Int {

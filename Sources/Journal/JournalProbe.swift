@@ -1,7 +1,7 @@
 import Foundation
 
-/// What can be told of a journal's directory without touching it: nothing is made, locked or opened by SQLite, so a
-/// daemon that has it notices nothing.
+/// What can be told of a journal's directory without touching it: nothing is made, locked or opened by
+/// SQLite, so a daemon that has it notices nothing.
 package struct JournalProbe: Sendable, Equatable {
   package enum Format: Sendable, Equatable {
     /// No database, or an empty one.
@@ -26,8 +26,8 @@ package struct JournalProbe: Sendable, Equatable {
     holder = Self.holder(of: path + ".lock")
   }
 
-  /// Of the 100 bytes that a SQLite database begins with (sqlite.org/fileformat.html, 1.3): the user version stands
-  /// at 60, the application at 68.
+  /// Of the 100 bytes that a SQLite database begins with (sqlite.org/fileformat.html, 1.3): the user version
+  /// stands at 60, the application at 68.
   private static func format(of path: String) -> Format {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return errno == ENOENT ? .none : .unreadable(errno) }

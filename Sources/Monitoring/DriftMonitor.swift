@@ -84,15 +84,15 @@ package struct DriftMonitor: Sendable {
     package var driftedCount: Int
   }
 
-  private let settings: DriftSettings
+  let settings: DriftSettings
   /// Nil under preset `reference`.
   let standardSettings: StandardSettings?
   /// Of preset `reference`.
-  private var givenBaseline: FeatureBaseline?
+  private(set) var givenBaseline: FeatureBaseline?
   /// Of preset `standard`: one, or one for each part of a season.
   var watches: [FeatureWatch] = []
   /// The watch of the last batch.
-  private var current = 0
+  private(set) var current = 0
   private var detectors: [MeanShiftDetector] = []
   /// Measured from the baseline's means, in the columns' order of the last batch.
   private var batch = ColumnMeans(origin: [])
@@ -101,7 +101,7 @@ package struct DriftMonitor: Sendable {
   private var columnOrder = ColumnOrder()
   /// Of the last assessment. Whoever has performed it lets go of it before the next batch, so that its
   /// memory is used again.
-  private var columns: [DriftAssessment.Feature] = []
+  private(set) var columns: [DriftAssessment.Feature] = []
   package internal(set) var history: Ring<Summary>
 
   /// - Parameter standard: nil for preset `reference`.
@@ -195,6 +195,13 @@ package struct DriftMonitor: Sendable {
   /// Columns that are tested, and those that drift; for e-BH over all models.
   package var testedColumns: Int { watches.reduce(0) { $0 + $1.columns } }
   package var driftedColumns: Int { watches.reduce(0) { $0 + $1.driftedCount } }
+
+  /// Columns of baselines that are held or being learned, of all parts of a season.
+  package var heldColumns: Int {
+    max(givenBaseline?.moments.columns ?? 0, watches.reduce(0) { $0 + $1.heldColumns })
+  }
+  /// Of a season; 1 without one.
+  package var parts: Int { max(1, watches.count) }
 
   private mutating func assess(_ features: FeatureBatch, _ judging: StandardDrift) -> DriftAssessment {
     let (moments, breaks) = (watches[current].baseline?.moments, watches[current].breaks)

@@ -38,11 +38,22 @@ struct FeatureLesson: Sendable {
 
   init(_ goal: Goal) { self.goal = goal }
 
+  /// Of the batches so far.
+  var heldColumns: Int { columns + texts.count }
+
   private func isOver(at time: Timestamp) -> Bool {
     switch goal {
-    case .rows(let wanted): rows >= min(max(wanted, Self.sampleRows), Self.mostRows)
+    case .rows: rows >= wantedRows
     case .time(let wanted):
       rows >= Self.mostRows || rows >= Self.sampleRows && start.duration(to: time) >= wanted
+    }
+  }
+
+  /// Rows that it needs at least.
+  var wantedRows: Int {
+    switch goal {
+    case .rows(let wanted): min(max(wanted, Self.sampleRows), Self.mostRows)
+    case .time: Self.sampleRows
     }
   }
 

@@ -24,6 +24,8 @@ struct FeatureWatch: Sendable {
   }
 
   var columns: Int { judging?.columns ?? 0 }
+  /// Judged by, or being learned.
+  var heldColumns: Int { max(columns, lesson?.heldColumns ?? 0) }
   var driftedCount: Int { judging?.driftedCount ?? 0 }
 
   /// Begins anew with a baseline. One without bins has none of what is needed: features are then judged from the

@@ -22,8 +22,10 @@ package struct PerformanceSettings: Sendable, Equatable {
 /// measurements is exact.
 package struct PerformanceMonitor: Sendable {
   private let settings: PerformanceSettings
-  private var accuracyLimit: LimitDetector
-  private var latencyLimit: LimitDetector
+  /// What accuracy is held against while no event has given anything else.
+  private let configuredBaseline: Double
+  var accuracyLimit: LimitDetector
+  var latencyLimit: LimitDetector
   var accuracies: Ring<Double>
   var latencies: Ring<Double>
   package internal(set) var accuracyBreach: Breach?
@@ -39,6 +41,7 @@ package struct PerformanceMonitor: Sendable {
   ///   - standard: nil for preset `reference`.
   package init(settings: PerformanceSettings, baselineAccuracy: Double, standard: StandardSettings? = nil) {
     self.settings = settings
+    configuredBaseline = baselineAccuracy
     standards = standard.map { [StandardMonitor($0)] } ?? []
     accuracyLimit = Self.accuracyLimit(settings, baselineAccuracy)
     latencyLimit = LimitDetector(.above, settings.latencyLimitMilliseconds)
@@ -61,6 +64,9 @@ package struct PerformanceMonitor: Sendable {
     if let accuracy = baseline.expectedAccuracy { setBaseline(accuracy: accuracy) }
     if isStandard { standards[0].take(baseline) }
   }
+
+  /// What accuracy is held against.
+  package var baselineAccuracy: Double { givenBaseline ?? configuredBaseline }
 
   /// Whether preset `standard` judges.
   package var isStandard: Bool { !standards.isEmpty }

@@ -56,7 +56,7 @@ package struct SinkCounts: Sendable, Equatable {
   package var dropped: UInt64 = 0
   /// That the receiver will not have.
   package var refused: UInt64 = 0
-  /// Waiting in the sink.
+  /// Messages that wait: those it holds and, as a report has it, those it has not looked at.
   package var waiting = 0
   /// By the wall clock.
   package var lastSuccess: Timestamp?

@@ -28,18 +28,24 @@ final class SinkThread: Sendable {
   }
 
   private let parts: Parts
-  private let latest: Mutex<SinkCounts>
+  private let latest: Mutex<(counts: SinkCounts, end: UInt64)>
   private let done = DispatchSemaphore(value: 0)
   let name: String
 
   init(_ parts: Parts) {
     self.parts = parts
     name = parts.sink.name
-    latest = Mutex(parts.sink.counts)
+    latest = Mutex((parts.sink.counts, parts.exchange.start))
   }
 
-  /// As of its last turn.
-  var counts: SinkCounts { latest.withLock { $0 } }
+  /// As of its last turn; what waits, as of now.
+  var counts: SinkCounts {
+    var (counts, end) = latest.withLock { $0 }
+    // What it has not taken yet, whether or not it wants all of it.
+    let head = parts.exchange.head
+    if head > end { counts.waiting += Int(clamping: head - end) }
+    return counts
+  }
 
   func start() {
     let thread = Thread { [self] in
@@ -72,6 +78,7 @@ final class SinkThread: Sendable {
     guard var course = begin() else { return }
     while !isOver {
       fill(&course)
+      tell(&course)
       let moment = parts.clock()
       switch course.sink.step(at: moment) {
       case .post(let request):
@@ -80,14 +87,13 @@ final class SinkThread: Sendable {
         if moment.now >= course.writtenAt.advanced(by: Self.cursorInterval) { remember(&course) }
       case .rest(let until):
         remember(&course)
-        tell(&course.sink)
         // At the end nothing is waited for: what failed comes after the restart.
         if parts.exchange.isEnded && !(course.sink.takes && course.feed.isBehind) { return }
         rest(until, course)
       }
-      tell(&course.sink)
     }
     remember(&course)
+    tell(&course)
   }
 
   private var isOver: Bool {
@@ -113,10 +119,10 @@ final class SinkThread: Sendable {
     parts.exchange.wait(sink: parts.index, for: min(wait, Self.longestWait) + .milliseconds(1))
   }
 
-  private func tell(_ sink: inout any Sink) {
-    let counts = sink.counts
-    latest.withLock { $0 = counts }
-    for remark in sink.takeRemarks() {
+  private func tell(_ course: inout Course) {
+    let (counts, end) = (course.sink.counts, course.feed.end)
+    latest.withLock { $0 = (counts, end) }
+    for remark in course.sink.takeRemarks() {
       parts.log.log(
         level: remark.level == .warning ? .warning : .notice, "\(remark.words)",
         metadata: ["sink": .string(name)])

@@ -1,9 +1,10 @@
-import Events
+package import Events
 
 // What preset `standard` says beside a value and its threshold.
 
 extension Evidence {
-  func write(to writer: inout JSONWriter) {
+  /// As the members of a JSON object.
+  package func write(to writer: inout JSONWriter) {
     writer.member("log10_e", log10)
     writer.member("log10_e_threshold", threshold)
     writer.member("cases", count)

@@ -1,12 +1,12 @@
 import Crypto
-import Events
+package import Events
 
 /// Ids of what is published: digests of the parts that make a thing what it is, so that computing
 /// it again after a crash yields the same id.
 package enum Identity {
   /// - Parameter subject: the source or the metric that the alert is about, when that is not the model as a
   ///   whole; another part of the digest.
-  static func episode(
+  package static func episode(
     _ monitor: MonitorKind, about subject: String? = nil, ordinal: UInt64, openedAt: Timestamp,
     of model: ModelKey
   ) -> String {

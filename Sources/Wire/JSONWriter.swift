@@ -1,43 +1,45 @@
 /// Appends JSON text to bytes that are reused; keys in the order given, so equal values give equal
 /// bytes. Numbers that JSON cannot write (NaN, infinities) become `null`.
-struct JSONWriter {
-  private(set) var bytes: [UInt8] = []
+package struct JSONWriter {
+  package private(set) var bytes: [UInt8] = []
   /// Whether the next key or element needs a comma before it.
   private var needsComma = false
 
-  mutating func removeAll() {
+  package init() {}
+
+  package mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     needsComma = false
   }
 
   // MARK: Structure
 
-  mutating func object(_ members: (inout JSONWriter) -> Void) {
+  package mutating func object(_ members: (inout JSONWriter) -> Void) {
     open(UInt8(ascii: "{"))
     members(&self)
     close(UInt8(ascii: "}"))
   }
 
-  mutating func object(_ key: StaticString, _ members: (inout JSONWriter) -> Void) {
+  package mutating func object(_ key: StaticString, _ members: (inout JSONWriter) -> Void) {
     self.key(key)
     object(members)
   }
 
   /// An array whose elements `write` writes.
-  mutating func list(_ write: (inout JSONWriter) -> Void) {
+  package mutating func list(_ write: (inout JSONWriter) -> Void) {
     open(UInt8(ascii: "["))
     write(&self)
     close(UInt8(ascii: "]"))
   }
 
-  mutating func array<Element>(
+  package mutating func array<Element>(
     _ key: StaticString, _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
   ) {
     self.key(key)
     array(elements, write)
   }
 
-  mutating func array<Element>(
+  package mutating func array<Element>(
     _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
   ) {
     list { writer in for element in elements { write(&writer, element) } }
@@ -59,7 +61,7 @@ struct JSONWriter {
     needsComma = true
   }
 
-  mutating func key(_ key: StaticString) {
+  package mutating func key(_ key: StaticString) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     bytes.append(contentsOf: UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
@@ -69,7 +71,7 @@ struct JSONWriter {
   }
 
   /// A key that is made at run time, of ASCII letters alone.
-  mutating func member(_ key: String, _ value: some BinaryInteger) {
+  package mutating func member(_ key: String, _ value: some BinaryInteger) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     bytes.append(contentsOf: key.utf8)
@@ -80,7 +82,7 @@ struct JSONWriter {
   }
 
   /// A key of any text.
-  mutating func key(text: String) {
+  package mutating func key(text: String) {
     string(text)
     bytes.append(UInt8(ascii: ":"))
     needsComma = false
@@ -88,47 +90,57 @@ struct JSONWriter {
 
   // MARK: Members
 
-  mutating func member(_ key: StaticString, _ text: String?) {
+  package mutating func member(_ key: StaticString, _ text: String?) {
     self.key(key)
     if let text { string(text) } else { null() }
   }
 
-  mutating func member(_ key: StaticString, _ value: Double?) {
+  package mutating func member(_ key: StaticString, _ value: Double?) {
     self.key(key)
     number(value ?? .nan)
   }
 
-  mutating func member(_ key: StaticString, _ value: some BinaryInteger) {
+  package mutating func member(_ key: StaticString, _ value: some BinaryInteger) {
     self.key(key)
     integer(value)
   }
 
-  mutating func member(_ key: StaticString, _ value: Bool) {
+  package mutating func member(_ key: StaticString, _ value: Bool) {
     self.key(key)
-    separate()
-    bytes.append(contentsOf: (value ? "true" : "false").utf8)
+    boolean(value)
   }
 
   // MARK: Values
 
-  mutating func null() {
+  package mutating func null() {
     separate()
     bytes.append(contentsOf: "null".utf8)
   }
 
-  mutating func integer(_ value: some BinaryInteger) {
+  package mutating func boolean(_ value: Bool) {
+    separate()
+    bytes.append(contentsOf: (value ? "true" : "false").utf8)
+  }
+
+  /// A value that is JSON already.
+  package mutating func raw(_ json: [UInt8]) {
+    separate()
+    bytes.append(contentsOf: json)
+  }
+
+  package mutating func integer(_ value: some BinaryInteger) {
     separate()
     bytes.append(contentsOf: value.description.utf8)
   }
 
   /// The shortest digits that read back as the same double.
-  mutating func number(_ value: Double) {
+  package mutating func number(_ value: Double) {
     guard value.isFinite else { return null() }
     separate()
     bytes.append(contentsOf: value.description.utf8)
   }
 
-  mutating func string(_ text: String) {
+  package mutating func string(_ text: String) {
     separate()
     bytes.append(UInt8(ascii: "\""))
     var text = text

@@ -160,7 +160,7 @@ extension StaticString {
 }
 
 extension JSONWriter {
-  mutating func time(_ time: Timestamp) { string(RFC3339.string(time)) }
+  package mutating func time(_ time: Timestamp) { string(RFC3339.string(time)) }
 }
 
 // MARK: Sources
@@ -260,7 +260,8 @@ extension PublicationEncoder {
 }
 
 extension SourceReport {
-  fileprivate func write(to writer: inout JSONWriter) {
+  /// As one JSON object.
+  package func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("source", source.text)
       // 64 bits: more than a JSON number is sure to carry.

@@ -18,13 +18,14 @@ final class IPCLock: Sendable {
 
   /// - Throws: EADDRINUSE when another process holds the lock or listens on the path, EEXIST when
   ///   something other than a socket is there.
-  init(path: String) throws(ZeroMQError) {
+  init(path: String, _ sharing: IPCSharing) throws(ZeroMQError) {
     let operation = "bind ipc://\(path)"
     // The abstract namespace has no file, cannot be stolen, and is freed by the kernel.
     guard !path.hasPrefix("@") else {
       descriptor = -1
       return
     }
+    try sharing.makeDirectory(of: path)
     let descriptor = open(path + ".lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw ZeroMQError(code: errno, operation: operation, detail: nil)
@@ -78,9 +79,9 @@ final class IPCLock: Sendable {
   /// The umask belongs to the whole process, so binds take turns.
   private static let umaskTurn = Mutex(())
 
-  static func withOwnerOnlyUmask<Result>(_ body: () -> Result) -> Result {
+  static func withUmask<Result>(_ mask: mode_t, _ body: () -> Result) -> Result {
     umaskTurn.withLock { _ in
-      let before = umask(0o177)
+      let before = umask(mask)
       defer { umask(before) }
       return body()
     }

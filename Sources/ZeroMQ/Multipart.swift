@@ -25,10 +25,13 @@ package struct Multipart: ~Copyable {
   package private(set) var frameCount = 0
   /// Frames that it holds.
   private let capacity: Int
+  /// The first frame that the peer sent: the second where the first names him.
+  private let firstOfPeer: Int
 
   /// - Parameter isRouted: one more frame, before the others, names the peer.
   package init(isRouted: Bool = false) {
-    capacity = Self.maximumFrames + (isRouted ? 1 : 0)
+    firstOfPeer = isRouted ? 1 : 0
+    capacity = Self.maximumFrames + firstOfPeer
     slots = .allocate(capacity: capacity)
     views = .allocate(capacity: capacity)
     for index in 0..<capacity {
@@ -59,6 +62,18 @@ package struct Multipart: ~Copyable {
   /// The same without the first, which names the peer.
   package var routedFrames: UnsafeBufferPointer<UnsafeRawBufferPointer> {
     UnsafeBufferPointer(rebasing: frames.dropFirst())
+  }
+
+  /// Who sent the last message, in the words of the ZAP handler: the property `User-Id` of the first frame that
+  /// came from the peer, where libzmq keeps it (zmq_msg_gets), without a copy. Nil when no handler was asked about
+  /// the connection.
+  ///
+  /// Valid until the next receive. A peer cannot set it on a connection that a handler was asked about.
+  package var userID: UnsafeBufferPointer<UInt8>? {
+    guard frameCount > firstOfPeer, let text = tidemark_user_id(slots + firstOfPeer)
+    else { return nil }
+    return UnsafeRawBufferPointer(start: text, count: tidemark_length(text)).assumingMemoryBound(
+      to: UInt8.self)
   }
 
   mutating func receive(from handle: UnsafeMutableRawPointer, flags: CInt) throws(ZeroMQError) -> Receipt {

@@ -56,13 +56,26 @@ package struct Socket<Kind: SocketKind>: ~Copyable {
   ///
   /// libzmq unlinks an ipc path before it binds, so a second bind silently steals a live one. Here
   /// a lock file beside the path is taken first, and a path where someone listens is refused; one
-  /// left behind by a process that died is taken over. The file is readable by its owner alone.
-  package mutating func bind(_ endpoint: Endpoint) throws(ZeroMQError) -> Endpoint {
-    if case .ipc(let path) = endpoint { locks.append(try IPCLock(path: path)) }
-    let status = IPCLock.withOwnerOnlyUmask { zmq_bind(handle, endpoint.description) }
+  /// left behind by a process that died is taken over.
+  ///
+  /// - Parameter sharing: who may connect to an ipc path; its owner alone unless said otherwise.
+  package mutating func bind(
+    _ endpoint: Endpoint, sharing: IPCSharing = .ownerOnly
+  ) throws(ZeroMQError) -> Endpoint {
+    if case .ipc(let path) = endpoint { locks.append(try IPCLock(path: path, sharing)) }
+    let status = IPCLock.withUmask(sharing.umask) { zmq_bind(handle, endpoint.description) }
     guard status == 0 else { throw .last("bind \(endpoint)") }
+    if case .ipc(let path) = endpoint { try sharing.giveToGroup(path) }
     return try lastEndpoint()
   }
+
+  /// Takes a tcp endpoint back, as it was bound: its connections are cut.
+  package func unbind(_ endpoint: Endpoint) throws(ZeroMQError) {
+    guard zmq_unbind(handle, endpoint.description) == 0 else { throw .last("unbind \(endpoint)") }
+  }
+
+  /// Sets an option. Most act on what is bound or connected afterwards, and leave alone what is already.
+  package func set(_ option: SocketOption<Kind>) throws(ZeroMQError) { try option.set(on: handle) }
 
   /// Connects; libzmq makes the connection in the background and again whenever it breaks.
   package func connect(_ endpoint: Endpoint) throws(ZeroMQError) {
@@ -85,11 +98,6 @@ package struct Socket<Kind: SocketKind>: ~Copyable {
       throw ZeroMQError(code: EINVAL, operation: "LAST_ENDPOINT \(text)", detail: error.description)
     }
   }
-}
-
-extension Socket where Kind == Subscriber {
-  /// Sets an option on a socket that is connected: a subscription, or taking one back.
-  package func set(_ option: SocketOption<Kind>) throws(ZeroMQError) { try option.set(on: handle) }
 }
 
 extension Socket where Kind: ReceivingKind {

@@ -31,3 +31,8 @@ package enum Dealer: ReceivingKind, SendingKind {
 package enum ExtendedPublisher: ReceivingKind, SendingKind {
   package static var rawType: CInt { ZMQ_XPUB }
 }
+
+/// ZMQ_PAIR: one peer in this process; what a socket's monitor speaks to.
+package enum Pair: ReceivingKind, SendingKind {
+  package static var rawType: CInt { ZMQ_PAIR }
+}

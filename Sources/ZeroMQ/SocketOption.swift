@@ -52,6 +52,32 @@ package struct SocketOption<Kind: SocketKind>: Sendable {
   package static func backlog(_ connections: Int) -> SocketOption { int(ZMQ_BACKLOG, connections) }
 }
 
+extension SocketOption {
+  /// CURVE, as the side that binds: only peers that know the server's public key and hold a key that the ZAP
+  /// handler accepts are connected.
+  package static func curveServer(_ keys: KeyPair) -> [SocketOption] {
+    [int(ZMQ_CURVE_SERVER, 1), SocketOption(number: ZMQ_CURVE_SECRETKEY, value: .bytes(keys.secretKey.raw))]
+  }
+
+  /// CURVE, as the side that connects: to nobody who does not hold the secret key of `server`.
+  package static func curveClient(_ keys: KeyPair, server: PublicKey) -> [SocketOption] {
+    [
+      SocketOption(number: ZMQ_CURVE_SERVERKEY, value: .bytes(server.raw)),
+      SocketOption(number: ZMQ_CURVE_PUBLICKEY, value: .bytes(keys.publicKey.raw)),
+      SocketOption(number: ZMQ_CURVE_SECRETKEY, value: .bytes(keys.secretKey.raw)),
+    ]
+  }
+
+  /// Every connection is asked about at the ZAP handler (ZeroMQ RFC 27) under this name, and refused when there is
+  /// no handler.
+  ///
+  /// The second option is ZMQ_ZAP_ENFORCE_DOMAIN, which the library takes (4.3.0 and later) and its stable header
+  /// does not name. Without it, CURVE without a live handler lets everybody in.
+  package static func zapDomain(_ domain: String) -> [SocketOption] {
+    [SocketOption(number: ZMQ_ZAP_DOMAIN, value: .bytes(Array(domain.utf8))), int(93, 1)]
+  }
+}
+
 extension SocketOption where Kind: ReceivingKind {
   /// ZMQ_RCVHWM: messages that wait per peer before its connection stops being read or drops.
   package static func receiveHighWaterMark(_ messages: Int) -> SocketOption {

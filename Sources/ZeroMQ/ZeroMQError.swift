@@ -23,5 +23,8 @@ package struct ZeroMQError: Error, Equatable, CustomStringConvertible {
   /// The context was shut down: every blocking call returns with this, and the thread should end.
   package var isTermination: Bool { code == ETERM }
 
+  /// Somebody else is bound to the address, or it is not free yet.
+  package var isAddressInUse: Bool { code == EADDRINUSE }
+
   package var description: String { "\(operation): \(detail ?? String(cString: zmq_strerror(code)))" }
 }

@@ -7,6 +7,8 @@ struct DecisionOptions: ParsableArguments {
   @Option(help: "The daemon's control socket.")
   var control = "tcp://127.0.0.1:7412"
 
+  @OptionGroup var keys: KeyOptions
+
   @Option(help: "Who you are: whoever acks a decision first has it.")
   var owner: String
 
@@ -43,7 +45,7 @@ struct DecisionOptions: ParsableArguments {
     let feedback = Feedback(
       decision: DecisionID(decision), report: report, attempt: attempt, owner: owner, reason: reason,
       retryAfter: retryAfter)
-    let endpoint = try OutputOption.endpoint(control)
+    let endpoint = try keys.endpoint(control)
     try ReportDecision(feedback, to: endpoint, isJSON: json, patience: .seconds(timeout)).run().end()
   }
 }

@@ -59,7 +59,7 @@ struct PublishCommand: ParsableCommand {
 
   func run() throws {
     let publish = PublishFile(
-      try request(), to: try OutputOption.endpoint(to), confirming: try output.endpoint(),
+      try request(), to: try output.keys.endpoint(to), confirming: try output.endpoint(),
       patience: .seconds(timeout))
     try publish.run().end()
   }

@@ -38,9 +38,9 @@ struct ReplayCommand: ParsableCommand {
   }
 
   func run() throws {
-    let configuration = try options.load()
+    let configuration = try options.load(options.config, readsKeys: false)
     guard let against else { return try Replay(configuration).run(events, isStrict: strict).end() }
-    let other = try options.load(against)
+    let other = try options.load(against, readsKeys: false)
     let names = (options.config ?? "defaults", against)
     try Comparison(configuration, other, names: names, isJSON: json).run(events, isStrict: strict).end()
   }

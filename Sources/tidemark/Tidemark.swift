@@ -23,10 +23,14 @@ struct Tidemark: ParsableCommand {
         tidemark publish data.csv …        a file into a running daemon
         tidemark tail                      alerts and decisions as they come
         tidemark sources                   what was received, rejected and lost, by source
+        tidemark top                       every model, live, the most urgent first
+        tidemark explain MODEL             why it is retrained, or why not; or a decision's id
+        tidemark doctor                    what is wrong with a running daemon, and what to do
         tidemark detect series.csv         where did this series change?
         tidemark baseline build training.csv -o my.baseline
                                            what a model was trained on, as figures to hold it against
         tidemark history --state DIR       what the journal in DIR holds
+        tidemark keygen --out server       a key pair, for encryption and for saying who may connect
         tidemark ack DECISION --owner ME   this retrain is mine; then report how it goes
         tidemark silence add --model M --for 2h --by ME
                                            nobody is to be notified of its alerts; list, expire
@@ -35,12 +39,13 @@ struct Tidemark: ParsableCommand {
       Exit codes: 0 done, 64 wrong command line, 65 rejected input under --strict, 66 no such file, \
       69 no socket or no daemon, 71 a failure of the system, 73 a file that cannot be made, 78 wrong configuration.
       """,
-    version: "0.1.0",
+    version: BuildVersion.current,
     subcommands: [
       Serve.self, Check.self, RecordCommand.self, ReplayCommand.self, PublishCommand.self, TailCommand.self,
       SourcesCommand.self, HistoryCommand.self, AckCommand.self, RejectCommand.self, ReportCommand.self,
       SilenceCommand.self, ResolveCommand.self,
-      DecodeCommand.self, DetectCommand.self, BaselineCommand.self, Demo.self,
+      TopCommand.self, ExplainCommand.self, DoctorCommand.self, HealthcheckCommand.self,
+      DecodeCommand.self, DetectCommand.self, BaselineCommand.self, KeygenCommand.self, Demo.self,
     ])
 }
 
@@ -58,9 +63,11 @@ struct ConfigurationOptions: ParsableArguments {
   func load() throws -> Configuration { try load(config) }
 
   /// The same for another file.
-  func load(_ file: String?) throws -> Configuration {
+  ///
+  /// - Parameter readsKeys: see `Configuration.load`.
+  func load(_ file: String?, readsKeys: Bool = true) throws -> Configuration {
     do throws(ConfigurationProblems) {
-      return try Configuration.load(file, allowsPlaintext: isPlaintextAllowed)
+      return try Configuration.load(file, allowsPlaintext: isPlaintextAllowed, readsKeys: readsKeys)
     } catch {
       Terminal(descriptor: 2).print(error.description)
       throw ExitCode(ExitStatus.configuration.rawValue)

@@ -34,8 +34,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "protocol" / "python" / "src"))
 
-import numpy as np  # noqa: E402
-from tidemark import Publisher  # noqa: E402
+import numpy as np
+from tidemark import Publisher
 
 MODELS, WIDE_MODELS, ROWS, COLUMNS = 100, 10, 200, 20
 #: One event in so many is a batch of features.
@@ -112,7 +112,7 @@ def tidemark(binary: Path, folder: Path) -> Contestant:
     """With a journal, as one would run it; the defaults otherwise."""
     sockets = {name: [f"ipc://{folder}/{name}"] for name in ("ingest", "output", "control", "reliable")}
     configuration = folder / "tidemark.yaml"
-    configuration.write_text(json.dumps({"state": str(folder / "state"), "sockets": sockets}))
+    configuration.write_text(json.dumps({"state": str(folder / "state"), "sockets": sockets, "http": {"listen": "127.0.0.1:0"}}))
     child = Child("tidemark", [binary, "serve", "--config", configuration], reads_stderr=True)
     ready = child.line(r"\bready\b", READY_S)
     scraped = re.search(r"\bhttp=(\S+)", ready)
@@ -209,15 +209,13 @@ def collectd(folder: Path) -> Contestant:
 
     def load(rate: int, ended: threading.Event) -> int:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            return evenly(
-                rate, ended, lambda n: void(sender.sendto(f"model-{n % MODELS}.accuracy:0.92|g".encode(), ("127.0.0.1", port)))
-            )
+
+            def send(number: int) -> None:
+                sender.sendto(f"model-{number % MODELS}.accuracy:0.92|g".encode(), ("127.0.0.1", port))
+
+            return evenly(rate, ended, send)
 
     return Contestant("collectd (stand-in for Telegraf)", f"{MODELS} StatsD gauges, to CSV", child, load)
-
-
-def void(_: object) -> None:
-    """For a lambda whose value is of no use."""
 
 
 # MARK: The run
@@ -249,7 +247,10 @@ def row(name: str, what: str, begun: Sample, done: Sample) -> list[str]:
 def run(options: argparse.Namespace, folder: Path) -> list[str]:
     with contextlib.ExitStack() as stack:
         everyone: list[Contestant] = []
-        for make in (lambda: tidemark(options.binary, folder), lambda: alertmanager(folder), lambda: collectd(folder)):
+        makers: list[Callable[[], Contestant]] = [
+            lambda: tidemark(options.binary, folder), lambda: alertmanager(folder), lambda: collectd(folder)
+        ]  # fmt: skip
+        for make in makers:
             everyone.append(make())
             stack.callback(end, everyone[-1].child)
         begun = [sample(c.child.process.pid) for c in everyone]

@@ -75,15 +75,16 @@ import Testing
 
   @Test func repeatedLinesAreHeldBackAndCounted() {
     var rate = LogRate()
+    func admit(_ kind: LogRate.Kind, _ time: Double) -> UInt64? { rate.admit(kind, at: time) }
     let kind = LogRate.Kind(file: "a", line: 1, reason: "gap")
-    let burst = (0..<100).compactMap { _ in rate.admit(kind, at: 5) }
+    let burst = (0..<100).compactMap { _ in admit(kind, 5) }
     #expect(burst == Array(repeating: 0, count: Int(LogRate.burst)))
-    #expect(rate.admit(.init(file: "a", line: 1, reason: "late"), at: 5) == 0, "another kind")
-    #expect(rate.admit(kind, at: 5.5) == nil)
-    #expect(rate.admit(kind, at: 6.5) == 81, "and says how many were held back")
-    #expect(rate.admit(kind, at: 6.6) == nil)
+    #expect(admit(.init(file: "a", line: 1, reason: "late"), 5) == 0, "another kind")
+    #expect(admit(kind, 5.5) == nil)
+    #expect(admit(kind, 6.5) == 81, "and says how many were held back")
+    #expect(admit(kind, 6.6) == nil)
     // However many kinds there are, the table stays as it is, and those beyond it share one.
-    let others = (0..<10_000).compactMap { rate.admit(.init(file: "b", line: UInt($0), reason: ""), at: 7) }
+    let others = (0..<10_000).compactMap { admit(.init(file: "b", line: UInt($0), reason: ""), 7) }
     #expect(others.count < LogRate.maximumKinds + Int(LogRate.burst))
   }
 

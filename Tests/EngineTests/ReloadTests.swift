@@ -6,8 +6,8 @@ import Testing
 
 /// A reload carries everything over, and what it changes holds from the next evaluation.
 @Suite struct ReloadTests {
-  /// One engine runs through, its twin takes the same settings again every few events. Both say the same, hand the
-  /// journal the same records, and hold the same accounts.
+  /// One engine runs through, its twin takes the same settings again every few events. Both say the same,
+  /// hand the journal the same records, and hold the same accounts.
   @Test(arguments: [UInt64(31), 32, 33, 34], Preset.allCases)
   func aReloadOfTheSameSettingsChangesNothing(seed: UInt64, preset: Preset) throws {
     print("seed \(seed)")
@@ -48,7 +48,7 @@ import Testing
   }
 
   private static func accuracy(_ value: Double, _ second: Double, model: String = "m") -> Event {
-    .test("\(second)", second, .accuracy(value), model: model)
+    .test("\(model) \(second)", second, .accuracy(value), model: model)
   }
 
   private static func alerts(_ effects: [Effect]) -> [AlertTransition.Change] {
@@ -83,7 +83,7 @@ import Testing
     var engine = MonitoringEngine(settings: open)
     #expect(Self.alerts(engine.handle(Self.accuracy(0.5, 1), at: .test(1))) == [.opened])
     try engine.reload(settings)
-    #expect(engine.handle(Self.accuracy(1, 2), at: .test(2)).reasons == [.unknownModel])
+    #expect(engine.handle(Self.accuracy(1, 2), at: .test(2)).reasons.last == .unknownModel)
     // It is silent, and nobody watches.
     var effects: [Effect] = []
     engine.advance(to: .test(500), into: &effects)
@@ -121,9 +121,38 @@ import Testing
     settings.defaults.noDataAfter = .seconds(10)
     try engine.reload(settings)
     #expect(engine.modelCount == 2, "what is known stays")
-    #expect(engine.handle(Self.accuracy(1, 2, model: "c"), at: .test(2)).reasons == [.tooManyModels])
+    #expect(engine.handle(Self.accuracy(1, 2, model: "c"), at: .test(2)).reasons.last == .tooManyModels)
     var effects: [Effect] = []
     engine.advance(to: .test(20), into: &effects)
     #expect(Self.alerts(effects) == [.opened, .opened], "both have been silent for 10 s")
+  }
+
+  /// Each preset, since one keeps what it is given and the other what it learns.
+  @Test(arguments: Preset.allCases) func columnsOfAllModelsAreBounded(preset: Preset) throws {
+    var settings = EngineSettings()
+    settings.defaults.preset = preset
+    settings.limits.columns = 5
+    var engine = MonitoringEngine(settings: settings)
+    func baseline(_ columns: Int, _ model: String) -> EventBody {
+      let matrix = Matrix(rows: 300, columns: columns, values: (0..<300 * columns).map { Double($0 % 7) })
+      return .baseline(BaselineUpdate(features: FeatureBatch(names: nil, matrix: matrix)))
+    }
+    func reason(_ id: Int, _ body: EventBody, _ model: String) -> Reason? {
+      engine.handle(.test("\(id)", Double(id), body, model: model), at: .test(Double(id))).reasons.last
+    }
+    #expect(reason(1, baseline(3, "a"), "a") == .unsequenced)
+    #expect(reason(2, baseline(3, "b"), "b") == .tooLarge)
+    #expect(reason(3, baseline(2, "b"), "b") == .unsequenced)
+    #expect(reason(4, baseline(3, "a"), "a") == .unsequenced, "no more than it has")
+    #expect(reason(5, baseline(1, "c"), "c") == .tooLarge)
+    #expect(reason(6, .accuracy(0.9), "c") == .unsequenced, "what has no columns goes on")
+    // A smaller baseline makes room, and a reload counts anew.
+    #expect(reason(7, baseline(1, "a"), "a") == .unsequenced)
+    try engine.reload(settings)
+    #expect(reason(8, baseline(3, "d"), "d") == .tooLarge)
+    #expect(reason(9, baseline(2, "d"), "d") == .unsequenced)
+    let batch = EventBody.features(
+      FeatureBatch(names: nil, matrix: Matrix(rows: 2, columns: 1, values: [1, 2])))
+    #expect(reason(10, batch, "e") == (preset == .standard ? .tooLarge : .noBaseline), "nor is one learned")
   }
 }

@@ -20,10 +20,9 @@ Manifest = dict[str, Any]
 
 def ran(*command: str | Path, expect: int | None = 0, **more: Any) -> str:
     """What a command says, both streams; it must end with `expect`."""
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, env=environment(), timeout=60, **more
-    )
-    said = done.stdout + done.stderr
+    words = [str(word) for word in command]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment(), timeout=60, **more)
+    said: str = done.stdout + done.stderr
     assert expect is None or done.returncode == expect, f"{command[0]}: exit {done.returncode}\n{said[-4000:]}"
     return said
 

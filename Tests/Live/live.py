@@ -76,6 +76,16 @@ class Daemon:
         assert line is not None, f"no log line with {patterns}; the log:\n{self.log[-4000:]}"
         return line
 
+    def wait_for_lines(self, count: int, pattern: str) -> None:
+        """Until so many log lines match."""
+
+        def are_there() -> bool:
+            return sum(re.search(pattern, line) is not None for line in self._lines) >= count
+
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or are_there(), GIVE_UP_S)
+            assert are_there(), f"no {count} log lines with {pattern}; the log:\n{list(self._lines)[-40:]}"
+
     def wait_ready(self) -> Daemon:
         line = self.wait_for_line(r"\bready\b", r"ingest=\S", r"output=\S")
         self.ingest = endpoint(line, "ingest")

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 import harness
+import live
 from deployed import DEPLOY, ran
 
 CONTAINERFILE = DEPLOY / "Containerfile"
@@ -67,7 +68,7 @@ def test_the_builder_has_every_library_that_the_build_wants() -> None:
     assert listed
     wanted = {package for package in listed[1].split() if package.endswith("-dev")}
     installed = next(v for w, v in instructions() if w == "RUN" and "apt-get" in v)
-    assert wanted and wanted <= set(installed.split())
+    assert wanted and wanted | {"libcurl4"} <= set(installed.split())
 
 
 def ignored(path: str) -> bool:
@@ -108,9 +109,9 @@ def gathered(folder: Path, *options: str) -> Path:
 def test_beside_distroless_only_what_it_lacks(folder: Path) -> None:
     root = gathered(folder)
     libraries = {path.name for path in (root / MULTIARCH).iterdir()}
-    assert {"libzmq.so.5", "libsqlite3.so.0", "libsodium.so.23"} <= libraries
-    assert not {"libc.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6"} & libraries
-    for package in ("libzmq5", "libsqlite3-0"):
+    assert {"libzmq.so.5", "libsqlite3.so.0", "libsodium.so.23", "libcurl.so.4"} <= libraries
+    assert not {"libc.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libssl.so.3"} & libraries
+    for package in ("libzmq5", "libsqlite3-0", "libcurl4"):
         record = (root / "var/lib/dpkg/status.d" / package).read_text()
         assert f"Package: {package}\n" in record and re.search(r"^Version: \d", record, re.MULTILINE)
 
@@ -135,6 +136,9 @@ def container(folder: Path) -> Iterator[subprocess.Popen[str]]:
     root = gathered(folder, "--whole")
     free = "sockets: {ingest: [ipc:///run/tidemark/in], output: [ipc:///run/tidemark/out], "
     free += "control: [ipc:///run/tidemark/control], reliable: [ipc:///run/tidemark/reliable]}\n"
+    # With a sink, so that what only sinks open must be there too.
+    free += "http: {listen: 127.0.0.1:0}\n"
+    free += "sinks: {alertmanager: {urls: ['http://127.0.0.1:9']}}\n"
     (root / "etc/tidemark/tidemark.yaml").write_text("state: /var/lib/tidemark/journal\n" + free)
     command = ["timeout", "-k", "1", "30", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh"]
     process = subprocess.Popen(
@@ -155,6 +159,7 @@ def inside(process: subprocess.Popen[str]) -> int:
     return pid
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting and changing the user need root, as an engine does")
 def test_serves_as_nobody_on_a_read_only_root(container: subprocess.Popen[str]) -> None:
     assert container.stderr is not None
     ready = next((line for line in container.stderr if " ready " in line), "")
@@ -168,6 +173,9 @@ def test_serves_as_nobody_on_a_read_only_root(container: subprocess.Popen[str]) 
     (root,) = [line for line in mounts if line.split()[4] == "/"]
     assert "ro" in root.split()[5].split(",")
     assert (Path(f"/proc/{pid}/root") / "var/lib/tidemark/journal/journal.sqlite").stat().st_uid == USER
+    # As the image's HEALTHCHECK does, but for the port.
+    healthy = harness.run("healthcheck", "--url", f"http://{live.endpoint(ready, 'http')}")
+    assert healthy.code == 0, healthy.said
     os.kill(pid, signal.SIGTERM)
     assert "stopped" in container.stderr.read()
     assert container.wait(10) == 0
@@ -183,6 +191,12 @@ def test_compose_file_keeps_the_specification() -> None:
     compose["services"]["grafana"]["prots"] = compose["services"]["grafana"].pop("ports")
     with pytest.raises(ValueError, match="prots"):
         compose_spec.PyCompose.from_yaml(yaml.safe_dump(compose))
+
+
+def test_the_examples_image_has_no_findings(tmp_path: Path) -> None:
+    compose = yaml.safe_load(COMPOSE.read_text())
+    (tmp_path / "Containerfile").write_text(compose["services"]["orchestrator"]["build"]["dockerfile_inline"])
+    assert ran(HADOLINT, tmp_path / "Containerfile") == ""
 
 
 def test_compose_names_what_there_is_and_opens_nothing() -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+import harness
+import live
 from deployed import DEPLOY, ran
 
 PROMETHEUS = DEPLOY / "prometheus"
@@ -22,7 +26,8 @@ METRICS = {
     "tidemark_retrains_in_flight", "tidemark_checkpoint_age_seconds", "tidemark_journal_failing",
     "tidemark_journal_bytes", "tidemark_config_last_reload_successful",
     "tidemark_config_last_reload_success_timestamp_seconds", "tidemark_sources", "tidemark_log_lines_dropped_total",
-    "tidemark_sink_notifications_total", "tidemark_sink_queue", "tidemark_security_rejections_total",
+    "tidemark_sink_notifications_total", "tidemark_sink_queue", "tidemark_sink_failing", "tidemark_security_rejections_total",
+    "tidemark_outputs_published_total", "tidemark_http_listeners", "tidemark_models_unnamed",
     "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
     "process_start_time_seconds",
 }  # fmt: skip
@@ -92,6 +97,29 @@ def test_rules_ask_for_metrics_that_there_are() -> None:
     for rule in RULES:
         assert names(rule["expr"]) <= METRICS, rule["alert"]
         assert 'job="tidemark"' in rule["expr"], rule["alert"]
+
+
+def families(exposition: str) -> set[str]:
+    """Names of samples that the text of a scrape declares."""
+    found: set[str] = set()
+    for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", exposition, re.MULTILINE):
+        bare = name.removesuffix("_total").removesuffix("_info")
+        endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "info": ["_info"]}.get(kind)
+        found |= {bare + ending for ending in endings} if endings else {name}
+    return found
+
+
+def test_the_metrics_are_those_of_a_running_daemon(folder: Path, daemons: Callable[..., live.Daemon]) -> None:
+    sockets = {name: ["tcp://127.0.0.1:0"] for name in ("ingest", "output", "control", "reliable")}
+    configuration = {"state": str(folder / "state"), "sockets": sockets, "http": {"listen": "127.0.0.1:0"}}
+    configuration["sinks"] = {"alertmanager": {"urls": ["http://127.0.0.1:9"]}}
+    daemon = daemons("--config", harness.configure(folder, configuration)).wait_ready()
+    address = live.endpoint(daemon.wait_for_line(r"\bready\b"), "http").removeprefix("http://")
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=live.GIVE_UP_S) as answer:
+        exposed = families(answer.read().decode())
+    assert METRICS - exposed == set(), "asked for, and not there"
+    ours = {name for name in exposed if name.startswith("tidemark_") and not name.endswith(("_sum", "_count"))}
+    assert ours - METRICS == set(), "there, and on no dashboard"
 
 
 # MARK: Dashboard

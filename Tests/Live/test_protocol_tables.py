@@ -101,6 +101,7 @@ LIMITS: dict[str, Place | list[Place]] = {
     "deadlines of a model in one jump of time": ("Engine/ModelState.swift", declared("maximumDeadlines")),
     "models": (SETTINGS, declared("models")),
     "sources": (SETTINGS, declared("sources")),
+    "feature columns of all models' baselines": (SETTINGS, declared("columns")),
     "silence after which a source may be forgotten": (ENGINE, declared("sourceMemory")),
     "messages waiting on the ingest socket, each publisher": (INGEST, declared("eventsHighWaterMark")),
     "messages waiting on the features socket, each publisher": (INGEST, declared("featuresHighWaterMark")),
@@ -129,6 +130,12 @@ LIMITS |= {
     "outputs that wait for the journal": (DELIVERY, declared("maximumWaiting")),
     "owner, token of feedback": (FEEDBACK, declared("maximumOwnerBytes")),
     "reason of feedback": (FEEDBACK, declared("maximumReasonBytes")),
+    "clients in the list of keys": ("Daemon/Security/AllowList.swift", declared("maximumClients")),
+    "name of a client": ("Daemon/Security/ClientsFile.swift", declared("maximumNameBytes")),
+    "prefix of sources of a client": ("Daemon/Security/AllowList.swift", r"bytes\.count <= (\d+)"),
+    "handshakes at once, each key": ("Daemon/Security/HandshakeLimit.swift", declared("burst")),
+    "handshakes a second after that, each key": ("Daemon/Security/HandshakeLimit.swift", declared("perSecond")),
+    "time of a handshake": 5.0,
     "detail of an answer": ("Events/Reason.swift", declared("maximumDetailBytes")),
     "silences in force": ("Engine/Silences.swift", declared("limit")),
     "matchers of a silence": (SILENCE, declared("maximumMatchers")),
@@ -147,6 +154,25 @@ LIMITS |= {
     ),
     "penalty of an alert that flaps": ("Decisions/AlertSettings.swift", declared("ceiling")),
     "retry_after_s": ("Wire/FeedbackReader.swift", r"\$0 < (1e9)"),
+}
+
+#: Of notifications.
+LIMITS |= {
+    "receivers of notifications": ("Sinks/WebhookSettings.swift", declared("maximumSinks")),
+    "messages that wait for receivers": ("Sinks/SinkExchange.swift", declared("capacity")),
+    "alerts open at an Alertmanager": ("Sinks/AlertmanagerTable.swift", declared("capacity")),
+    "alerts in one request": ("Sinks/AlertmanagerTable.swift", declared("perRequest")),
+    "pause between two attempts": ("Sinks/WebhookSink.swift", declared("longestPause")),
+    "pause that a receiver asks for": ("Sinks/Backoff.swift", declared("longestAsked")),
+    "time for a connection": ("Sinks/HTTPPost.swift", declared("connecting")),
+    "bytes of a receiver's answer": ("CCurl/include/CCurl.h", r"TAKEN_BYTES \((64 << 10)\)"),
+    "time for notifications at the end": ("Sinks/SinkService.swift", declared("stopPatience")),
+    "name of a webhook": ("Sinks/WebhookSettings.swift", declared("nameBytes")),
+    "secret of a webhook": [
+        ("Sinks/StandardWebhook.swift", r"secretBytes = (\d+)"),
+        ("Sinks/StandardWebhook.swift", r"secretBytes = \d+\.\.\.(\d+)"),
+    ],
+    "file of a secret": ("Sinks/Secret.swift", declared("maximumBytes")),
 }
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}

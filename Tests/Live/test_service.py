@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 import zmq
 from events import metrics
-from harness import CONFIGURATION, configure, run, strict_json
+from harness import CONFIGURATION, binary, configure, environment, run, strict_json
 from live import GIVE_UP_S, STOP_S, Daemon, Publisher, Subscriber
 from notify_socket import NotifySocket
 from test_recording import Bodies, framed_metrics
@@ -40,11 +41,7 @@ def reload(daemon: Daemon) -> None:
 
 def reloaded(daemon: Daemon, times: int = 1) -> None:
     """Until the log says so for the nth time."""
-    deadline = time.monotonic() + GIVE_UP_S
-    while len(re.findall(RELOADED, daemon.log)) < times:
-        assert time.monotonic() < deadline, f"not reloaded {times} times:\n{daemon.log[-3000:]}"
-        with daemon._changed:
-            daemon._changed.wait(0.1)
+    daemon.wait_for_lines(times, RELOADED)
 
 
 # Reloads.
@@ -72,10 +69,10 @@ def test_reloads_under_load_lose_nothing(daemons: Start, folder: Path, context: 
     config = configure(folder, settings(ipc, state=str(folder / "state")))
     daemon = daemons("--config", config).wait_ready()
     publisher = Publisher(context, daemon.ingest).wait_subscribed()
-    for number in range(1, 30_001):
+    for number in range(1, 12_001):
         publisher.send_frames(framed_metrics(f"m{number % 300}", number, 0.95))
-        if number % 3_000 == 0:
-            configure(folder, settings(ipc, ratio=0.5 + number / 100_000, state=str(folder / "state")))
+        if number % 1_500 == 0:
+            configure(folder, settings(ipc, ratio=0.5 + number / 50_000, state=str(folder / "state")))
             reload(daemon)
     reloaded(daemon)
     subscriber = Subscriber(context, daemon.output, "assessment/").settle(publisher)
@@ -173,12 +170,13 @@ def test_a_recording_with_a_reload_is_replayed_byte_for_byte(
     send(101)
     daemon.stop()
     bodies.until_byes()
-    resolved = [body for body in bodies.bodies if b"alert.opened" in body]
-    assert len(resolved) == 10, "none of the second hundred"
+    opened = [body for body in bodies.bodies if b"alert.opened" in body]
+    assert len(opened) == 11, "none of the second hundred"
     ran = run("replay", "--config", folder / "first.yaml", file)
     assert ran.code == 0, ran.err
-    assert ran.out.splitlines() == bodies.bodies
-    # Where the text of the recording names another baseline today, the replay says so.
+    # Until when an alert holds is said by the clock at which it is sent.
+    sent = [re.sub(rb'"valid_until":"[^"]*",', b"", body) for body in bodies.bodies]
+    assert [re.sub(rb'"valid_until":"[^"]*",', b"", line) for line in ran.out.splitlines()] == sent
     against = run("replay", "--config", folder / "first.yaml", "--against", config, file)
     assert against.code == 0, against.err
 
@@ -268,18 +266,13 @@ def stuck_disk(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A FIFO: once it is made, the daemon's disk answers no sync."""
     library = tmp_path / "stuck_disk.so"
     source = Path(__file__).parent / "stuck_disk.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+    compiler = next((found for found in map(shutil.which, ("cc", "gcc", "clang")) if found), None)
+    assert compiler, "no C compiler"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
     fifo = folder / "stuck"
     monkeypatch.setenv("LD_PRELOAD", str(library))
     monkeypatch.setenv("STUCK_DISK", str(fifo))
     yield fifo
-
-
-def until_failing_disk_is_met(subscriber: Subscriber, publisher: Publisher) -> None:
-    """An alert that waits for a commit, behind which nothing comes."""
-    publisher.metrics("stuck", 0.1)
-    for _ in range(3):
-        subscriber.rest()
 
 
 def test_it_stops_in_time_under_load_with_a_dead_disk_a_stuck_reader_and_full_queues(
@@ -299,10 +292,11 @@ def test_it_stops_in_time_under_load_with_a_dead_disk_a_stuck_reader_and_full_qu
     subscriber.until_kind("assessment.performance", "m1")
     begun = time.monotonic()
     os.kill(daemon.process.pid, signal.SIGTERM)
-    for number in range(20_001, 60_001):
-        publisher.send_frames(framed_metrics(f"m{number % 100}", number, 0.95 if number % 2 else 0.1))
-    code = daemon.process.wait(GIVE_UP_S)
+    while (code := daemon.process.poll()) is None and time.monotonic() < begun + GIVE_UP_S:
+        for number in range(number + 1, number + 101):
+            publisher.send_frames(framed_metrics(f"m{number % 100}", number, 0.95 if number % 2 else 0.1))
     took = time.monotonic() - begun
+    daemon.close()
     print(f"ended {took:.3f} s after SIGTERM with {code}")
     assert took < STOP_S, daemon.log[-2000:]
     assert code == 0 and "stopped" in daemon.log.splitlines()[-1], daemon.log[-2000:]
@@ -333,17 +327,15 @@ def test_what_had_arrived_is_taken_before_the_end(
     daemon = daemons("--config", configure(folder, settings(ipc))).wait_ready()
     publisher = Publisher(context, daemon.ingest).wait_subscribed()
     publisher.metrics("warm", 0.95)
-    for round in range(20):
-        os.kill(daemon.process.pid, signal.SIGSTOP)
-        for number in range(400):
-            publisher.metrics("m", 0.95)
-        if round < 19:
-            os.kill(daemon.process.pid, signal.SIGCONT)
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    # More than one turn reads, and about as many as lie in the connection.
+    for _ in range(1_200):
+        publisher.metrics("m", 0.95)
     # Both are pending when it goes on: the messages in its queue, and the signal.
     os.kill(daemon.process.pid, signal.SIGTERM)
     os.kill(daemon.process.pid, signal.SIGCONT)
     assert daemon.process.wait(STOP_S) == 0
-    daemon._reader.join(GIVE_UP_S)
+    daemon.close()
     assert daemon.final_figures()["received"] == publisher.sent
 
 
@@ -406,8 +398,6 @@ def test_levels_and_format_follow_a_reload(daemons: Start, folder: Path, ipc: So
 def test_under_journald_each_line_has_its_priority(
     folder: Path, ipc: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness import binary, environment
-
     path = folder / "stderr"
     with path.open("wb") as stream:
         status = os.fstat(stream.fileno())
@@ -472,7 +462,7 @@ def test_check_online_says_what_stands_in_the_way(folder: Path, ipc: Sockets) ->
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        sockets = {**ipc, "output": [f"tcp://127.0.0.1:{port}"], "control": [f"ipc://{folder}/no/control"]}
+        sockets = {**ipc, "output": [f"tcp://127.0.0.1:{port}"], "control": [f"ipc://{folder}/no/where/control"]}
         given = settings(sockets, state=str(state), limits={"sources": 1_000_000})
         ran = run("check", "--online", "--config", configure(folder, given))
     said = ran.out.decode()

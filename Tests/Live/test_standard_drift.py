@@ -152,7 +152,7 @@ def test_a_vanished_column_is_a_schema_break_and_hides_nothing(folder: Path) -> 
     ]
     outputs = replayed(folder, population, batches)
     broken, drifted = alerts(outputs, "schema"), alerts(outputs, "drift")
-    assert changes(broken) == ["opened", "resolved"]
+    assert [each["data"]["state"] for each in broken] == ["firing", "recovering"], "it ends only after a while"
     assert [step_of(each) for each in broken] == [4, 13]
     assert broken[0]["data"]["top_k"] == [{"name": "ratio", "drift_score": 1}]
     assert (broken[0]["data"]["value"], broken[0]["data"]["threshold"]) == (1, 0)
@@ -180,7 +180,8 @@ def test_columns_that_are_unknown_or_of_another_type(
     batches = [population.data(20) for _ in range(3)]
     broken(batches[1])
     outputs = replayed(folder, population, batches)
-    assert changes(alerts(outputs, "schema")) == ["opened", "resolved"], name
+    (opened,) = alerts(outputs, "schema")
+    assert opened["data"]["state"] == "firing", name
     assert judged(outputs)[1]["data"]["schema"][word] == columns
 
 

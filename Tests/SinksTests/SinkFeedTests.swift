@@ -176,6 +176,7 @@ import Testing
     #expect(hanging.waitForRequest())
     for number in 2...10_000 as ClosedRange<UInt64> { exchange.offer(Self.message(number)) }
     #expect(exchange.head == 10_000 && hanging.requests.count == 1)
+    #expect(running.reports.first?.counts.waiting == 10_000)
     let begun = ContinuousClock.now
     running.stop()
     #expect(hanging.isCancelled)

@@ -123,12 +123,16 @@ import Testing
     "Engine": ["Events", "Monitoring", "Decisions"],
     "Journal": ["Events", "GRDB", "Foundation"],
     "Sinks": ["CCurl", "Events", "Wire", "Crypto", "Logging", "Foundation", "Synchronization"],
-    "Daemon": [
-      "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal", "Sinks",
-      "Yams", "Logging",
+    "Admin": [
+      "Events", "Wire", "HummingbirdCore", "NIOCore", "NIOPosix", "NIOHTTPTypes", "HTTPTypes", "Logging",
       "Foundation", "Synchronization",
     ],
-    "tidemark": ["Daemon", "Events", "ArgumentParser", "Logging"],
+    "Daemon": [
+      "Admin", "ZeroMQ", "Events", "Wire", "Detection", "Monitoring", "Decisions", "Engine", "Journal",
+      "Sinks", "Yams", "Logging", "Foundation", "Synchronization",
+    ],
+    "Console": ["Events", "Wire", "Foundation", "Synchronization"],
+    "tidemark": ["Console", "Daemon", "Events", "ArgumentParser", "Logging"],
   ]
   /// The C library, where a room may talk to the system itself.
   static let systemRooms: Set = ["ZeroMQ", "Wire"]

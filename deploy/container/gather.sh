@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gathers what the daemon needs at run time into a folder that is laid out as the image will be.
 #
-#   gather.sh BINARY FOLDER           beside distroless/cc, which has glibc, libgcc and libstdc++
+#   gather.sh BINARY FOLDER           beside distroless/cc, which has glibc, libgcc, libstdc++ and OpenSSL
 #   gather.sh --whole BINARY FOLDER   those too, for an empty base (scratch)
 #
 # For every Debian package that a library comes from, the package's record is put where scanners of distroless images
@@ -15,9 +15,12 @@ if [ "$1" = --whole ]; then
 fi
 binary=$1 folder=$2
 
+# What the daemon opens by name when sinks are configured, and so ldd does not know: libcurl, as Debian calls it.
+opened=libcurl.so.4
+
 # `libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x...)` and the loader, which has no arrow.
 libraries() {
-  ldd "$1" | sed -n -e 's/.*=> \(\/[^ ]*\) (0x.*/\1/p' -e 's/^[[:space:]]*\(\/[^ ]*\) (0x.*/\1/p' | sort -u
+  ldd "$@" | sed -n -e 's/.*=> \(\/[^ ]*\) (0x.*/\1/p' -e 's/^[[:space:]]*\(\/[^ ]*\) (0x.*/\1/p' | sort -u
 }
 
 # The package of every library, in one question: `libzmq5:amd64: /usr/lib/x86_64-linux-gnu/libzmq.so.5`. A library is
@@ -42,13 +45,18 @@ if ldd "$binary" | grep 'not found' >&2; then
   echo "gather.sh: $binary cannot be run here" >&2
   exit 1
 fi
-found=$(libraries "$binary")
+curl=$(ldconfig -p | sed -n "s/.*$opened .*=> //p" | head -n 1)
+if [ -z "$curl" ]; then
+  echo "gather.sh: $opened is not installed (Debian: libcurl4)" >&2
+  exit 1
+fi
+found=$(printf '%s\n' "$curl" "$(libraries "$binary" "$curl")")
 owned=$(owners "$found")
 multiarch=$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 for library in $found; do
   package=$(package_of "$library")
   case $package in
-    libc6 | libgcc-s1 | libstdc++6) [ -n "$whole" ] || continue ;;
+    libc6 | libgcc-s1 | libstdc++6 | libssl3) [ -n "$whole" ] || continue ;;
   esac
   case $library in
     # The loader's path is written into the binary.

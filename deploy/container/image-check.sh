@@ -40,6 +40,7 @@ buildah "${store[@]}" build -f deploy/Containerfile -t localhost/tidemark --pull
 
 buildah "${store[@]}" inspect --type image --format \
   'user {{.OCIv1.Config.User}}, entry {{.OCIv1.Config.Entrypoint}}, health {{.Docker.Config.Healthcheck.Test}}' localhost/tidemark
+echo
 container=$(buildah "${store[@]}" from localhost/tidemark)
 folder=$(buildah "${store[@]}" mount "$container")
 printf 'of the base %s bytes, with Tidemark %s bytes, the program %s bytes\n' \

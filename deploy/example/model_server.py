@@ -13,7 +13,6 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import Tuple
 
 import numpy as np
 from tidemark import Publisher  # (1)
@@ -26,7 +25,7 @@ def inputs(drawn: np.random.Generator, amount: float, rows: int) -> np.ndarray:
     return drawn.normal([amount, 200.0], [10.0, 60.0], (rows, len(NAMES)))
 
 
-def answer(drawn: np.random.Generator, world: float, known: float) -> Tuple[np.ndarray, float, float]:
+def answer(drawn: np.random.Generator, world: float, known: float) -> tuple[np.ndarray, float, float]:
     """One batch of a world, by a model that was trained on another or the same: its inputs, the share of right
     answers, the mean latency in ms."""
     right = drawn.binomial(ROWS, 0.9 if world == known else 0.6) / ROWS

@@ -1,7 +1,8 @@
 import Foundation
 import ZeroMQ
 
-/// Whether an endpoint could be bound now. Nothing that listens there is disturbed, no file is made or removed.
+/// Whether an endpoint could be bound now. Nothing that listens there is disturbed, no file is made or
+/// removed.
 struct EndpointProbe {
   /// Whether a listener at an address speaks ZMTP: it sends the signature of its greeting unasked.
   static let greetingPatienceMilliseconds: Int32 = 300
@@ -80,6 +81,10 @@ struct EndpointProbe {
     let parent = folder.isEmpty ? "." : folder
     var status = stat()
     guard stat(parent, &status) == 0 else {
+      let above = (parent as NSString).deletingLastPathComponent
+      if access(above.isEmpty ? "." : above, W_OK | X_OK) == 0 {
+        return .right(subject, "can be bound; the directory \(parent) is made")
+      }
       return .problem(subject, "the directory \(parent) is not there: make it, for this user alone")
     }
     guard access(parent, W_OK | X_OK) == 0 else {

@@ -4,11 +4,11 @@ import ZeroMQ
 
 /// `tidemark check --online`: whether a daemon with this configuration could start here and now.
 ///
-/// It binds TCP addresses for a moment and only looks at everything else, so that one that runs already notices
-/// nothing. What it finds may be another a moment later.
+/// It binds TCP addresses for a moment and only looks at everything else, so that one that runs already
+/// notices nothing. What it finds may be another a moment later.
 package struct OnlineCheck {
-  /// Beside the models' records, which a checkpoint can write whole: the log of the journal, twice, and room to see an
-  /// alarm in time.
+  /// Beside the models' records, which a checkpoint can write whole: the log of the journal, twice, and room
+  /// to see an alarm in time.
   static let leastFreeBytes: UInt64 = 64 << 20
   /// What a checkpoint of a model takes at most without feature columns; twice, for the log and the database.
   static let freeBytesPerModel: UInt64 = 2 * 4_096

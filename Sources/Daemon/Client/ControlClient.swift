@@ -30,12 +30,11 @@ struct ControlClient: ~Copyable {
   private var number: UInt64 = 0
 
   /// - Parameter source: who asks.
-  init(_ endpoint: Endpoint, source: SourceName) throws(Failure) {
+  init(_ endpoint: ClientEndpoint, source: SourceName) throws(Failure) {
     do throws(ZeroMQError) {
       let context = try Context()
-      let socket = try Socket<Dealer>(
-        context, linger: .none, options: SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
-      try socket.connect(endpoint)
+      let socket = try Socket<Dealer>(context, linger: .none, options: endpoint.options(Dealer.self))
+      try socket.connect(endpoint.endpoint)
       _ = poller.add(socket)
       self.context = context
       self.socket = socket

@@ -28,7 +28,7 @@ struct EventSender: ~Copyable {
   ///
   /// - Parameter patience: the longest wait, here and for each message.
   init(
-    _ context: borrowing Context, _ endpoint: Endpoint, source: SourceName, patience: Duration
+    _ context: borrowing Context, _ endpoint: ClientEndpoint, source: SourceName, patience: Duration
   ) throws(Failure) {
     socket = try Self.subscribed(context, endpoint, Int(patience.clampedNanoseconds / 1_000_000))
     self.source = source
@@ -36,7 +36,7 @@ struct EventSender: ~Copyable {
   }
 
   private static func subscribed(
-    _ context: borrowing Context, _ endpoint: Endpoint, _ milliseconds: Int
+    _ context: borrowing Context, _ endpoint: ClientEndpoint, _ milliseconds: Int
   ) throws(Failure) -> Socket<ExtendedPublisher> {
     var message = Multipart()
     do throws(ZeroMQError) {
@@ -45,8 +45,8 @@ struct EventSender: ~Copyable {
         options: [
           .refuseWhenFull, .sendHighWaterMark(1_000), .sendTimeout(milliseconds: milliseconds),
           .receiveTimeout(milliseconds: milliseconds),
-        ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
-      try socket.connect(endpoint)
+        ] + endpoint.options(ExtendedPublisher.self))
+      try socket.connect(endpoint.endpoint)
       if try socket.receive(into: &message, wait: true) == .message { return socket }
     } catch { throw .socket(error) }
     throw .unheard

@@ -35,14 +35,14 @@ struct OutputReader: ~Copyable {
 
   /// - Parameters:
   ///   - prefixes: topics to subscribe to; heads and byes are added behind them.
-  init(_ endpoint: Endpoint, prefixes: [String]) throws(ZeroMQError) {
+  init(_ endpoint: ClientEndpoint, prefixes: [String]) throws(ZeroMQError) {
     let context = try Context()
     let socket = try Socket<Subscriber>(
       context, linger: .none,
       options: [.receiveHighWaterMark(10_000), .maximumFrameSize(1 << 30)]
         + (prefixes + ["head/", "bye/"]).map { .subscribe($0) }
-        + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
-    try socket.connect(endpoint)
+        + endpoint.options(Subscriber.self))
+    try socket.connect(endpoint.endpoint)
     _ = poller.add(socket)
     let all = Set(prefixes)
     coversDurable = all.contains("") || all.isSuperset(of: ["alert/", "decision/"])

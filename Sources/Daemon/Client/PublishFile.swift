@@ -1,7 +1,7 @@
 package import Events
 import Foundation
 import Wire
-package import ZeroMQ
+import ZeroMQ
 
 /// `tidemark publish`: a file's events into a running daemon.
 package struct PublishFile {
@@ -64,15 +64,17 @@ package struct PublishFile {
   }
 
   private let request: Request
-  private let ingest: Endpoint
-  private let output: Endpoint
+  private let ingest: ClientEndpoint
+  private let output: ClientEndpoint
   private let patience: Duration
   private let notes = Terminal(descriptor: 2)
 
   /// - Parameters:
   ///   - output: where the daemon's account is asked for at the end.
   ///   - patience: the longest wait for the daemon at any one point.
-  package init(_ request: Request, to ingest: Endpoint, confirming output: Endpoint, patience: Duration) {
+  package init(
+    _ request: Request, to ingest: ClientEndpoint, confirming output: ClientEndpoint, patience: Duration
+  ) {
     self.request = request
     self.ingest = ingest
     self.output = output

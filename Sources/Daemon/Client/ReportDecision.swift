@@ -1,17 +1,17 @@
 package import Events
 import Foundation
 import Wire
-package import ZeroMQ
+import ZeroMQ
 
 /// `tidemark ack`, `reject` and `report`: what becomes of a decision, by the word of a person or a script.
 package struct ReportDecision {
-  private let endpoint: Endpoint
+  private let endpoint: ClientEndpoint
   private let feedback: Feedback
   private let isJSON: Bool
   private let patience: Duration
 
   /// - Parameter patience: how long an answer is waited for.
-  package init(_ feedback: Feedback, to endpoint: Endpoint, isJSON: Bool, patience: Duration) {
+  package init(_ feedback: Feedback, to endpoint: ClientEndpoint, isJSON: Bool, patience: Duration) {
     self.endpoint = endpoint
     self.feedback = feedback
     self.isJSON = isJSON

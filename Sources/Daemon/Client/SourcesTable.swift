@@ -1,15 +1,15 @@
 import Foundation
-package import ZeroMQ
+import ZeroMQ
 
 /// `tidemark sources`: the account of every source of a running daemon.
 package struct SourcesTable {
-  private let endpoint: Endpoint
+  private let endpoint: ClientEndpoint
   private let isJSON: Bool
   private let patience: Duration
   private let notes = Terminal(descriptor: 2)
 
   /// - Parameter patience: how long the daemon may take to answer.
-  package init(_ endpoint: Endpoint, isJSON: Bool, patience: Duration) {
+  package init(_ endpoint: ClientEndpoint, isJSON: Bool, patience: Duration) {
     self.endpoint = endpoint
     self.isJSON = isJSON
     self.patience = patience
@@ -32,7 +32,7 @@ package struct SourcesTable {
 
   /// One whole report; nil when none came in time.
   static func ask(
-    _ endpoint: Endpoint, _ patience: Duration
+    _ endpoint: ClientEndpoint, _ patience: Duration
   ) throws(ZeroMQError) -> (sources: [[String: Any]], totals: [String: Any])? {
     var reader = try OutputReader(endpoint, prefixes: ["status/"])
     var report = Report()

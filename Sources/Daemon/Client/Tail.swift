@@ -1,6 +1,6 @@
 import Events
 import Foundation
-package import ZeroMQ
+import ZeroMQ
 
 /// `tidemark tail`: what a daemon publishes, as it comes.
 package struct Tail {
@@ -12,7 +12,7 @@ package struct Tail {
     case frames
   }
 
-  private let endpoint: Endpoint
+  private let endpoint: ClientEndpoint
   private let kinds: [String]
   private let model: String?
   private let format: Format
@@ -27,7 +27,8 @@ package struct Tail {
   ///   - count: ends after so many messages; nil means never.
   ///   - patience: ends when nothing was heard of the daemon for so long, head or message; nil means never.
   package init(
-    _ endpoint: Endpoint, kinds: [String], model: String?, format: Format, count: Int?, patience: Duration?
+    _ endpoint: ClientEndpoint, kinds: [String], model: String?, format: Format, count: Int?,
+    patience: Duration?
   ) {
     self.endpoint = endpoint
     self.kinds = kinds.isEmpty ? ["alert", "decision"] : kinds

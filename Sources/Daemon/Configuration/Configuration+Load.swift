@@ -4,11 +4,13 @@ import Foundation
 extension Configuration {
   /// Reads a configuration, or gives the defaults when there is no file.
   ///
-  /// - Parameter allowsPlaintext: endpoints that other machines can reach are taken, though nothing
-  ///   on them is encrypted or authenticated.
+  /// - Parameters:
+  ///   - allowsPlaintext: endpoints that other machines can reach are taken, though nothing on them is encrypted
+  ///     or authenticated.
+  ///   - readsKeys: whether ``security`` is read; without it, sockets cannot be bound as configured.
   /// - Throws: every problem at once.
   package static func load(
-    _ file: String?, allowsPlaintext: Bool
+    _ file: String?, allowsPlaintext: Bool, readsKeys: Bool = true
   ) throws(ConfigurationProblems) -> Configuration {
     let defaultName = hostName
     guard let file else {
@@ -32,16 +34,17 @@ extension Configuration {
     } catch {
       throw problem("cannot be read: \((error as NSError).localizedDescription)")
     }
-    return try ConfigurationParser(file: file, allowsPlaintext: allowsPlaintext)
+    return try ConfigurationParser(file: file, allowsPlaintext: allowsPlaintext, readsKeys: readsKeys)
       .parse(text, defaultName: defaultName)
   }
 
-  /// Reads a configuration that was written down, as the file of that name; files that it names are read as they are
-  /// today.
+  /// Reads a configuration that was written down, as the file of that name; files that it names are read as
+  /// they are today.
   ///
   /// - Throws: every problem at once.
   static func reread(_ text: String, of file: String) throws(ConfigurationProblems) -> Configuration {
-    try ConfigurationParser(file: file, allowsPlaintext: true).parse(text, defaultName: hostName)
+    try ConfigurationParser(file: file, allowsPlaintext: true, readsKeys: false).parse(
+      text, defaultName: hostName)
   }
 
   /// The host's name, cut to what a topic has room for.

@@ -27,6 +27,12 @@ extension Configuration {
     keep(\.sockets.control, "sockets.control")
     keep(\.sockets.isControlConfigured, "sockets.control")
     keep(\.sockets.reliable, "sockets.reliable")
+    keep(\.sinks, "sinks")
+    keep(\.sockets.ipcSharing, "sockets.ipc_group")
+    // Who is let in follows the file; with which keys, and where that stands, does not.
+    if security?.identity != other.security?.identity { keys.append("security") }
+    taken.security = security
+    if let clients = other.security?.clients { taken.security?.clients = clients }
     keep(\.wire.frameBytes, "limits.frame_bytes")
     keep(\.wire.messageBytes, "limits.message_bytes")
     // A directory is in the journal's settings too, and both would be told.

@@ -1,3 +1,4 @@
+package import Admin
 package import Engine
 package import Events
 package import Journal
@@ -17,6 +18,10 @@ package struct Configuration: Sendable {
     package var isControlConfigured = false
     /// The lossless lane; bound when there is a journal.
     package var reliable: [Endpoint] = [.tcp(host: "127.0.0.1", port: 7413)]
+    /// Of HTTP, as bound; nil when there is none.
+    package var http: String?
+    /// Who may open those that are ipc.
+    package var ipcSharing = IPCSharing.ownerOnly
   }
 
   /// The last part of every output topic and the `source` of every output.
@@ -25,6 +30,12 @@ package struct Configuration: Sendable {
   package var journal: JournalSettings?
   package var checkpoints = CheckpointPolicy()
   package var sockets = Sockets()
+  /// Nil: turned off.
+  package var http: AdminSettings? = AdminSettings()
+  /// Where it was read; nil for the defaults.
+  package var file: String?
+  /// Nil: nothing is encrypted, and nobody is asked who he is.
+  package var security: SecuritySettings?
   package var engine = EngineSettings(digest: Identity.digest)
   package var wire = WireLimits()
   /// How the log is written.
@@ -69,6 +80,12 @@ package struct ConfigurationProblems: Error, CustomStringConvertible {
 }
 
 extension Configuration {
+  private var httpSummary: String {
+    guard let http else { return "off" }
+    let host = http.host.contains(":") ? "[\(http.host)]" : http.host
+    return "\(host):\(http.port)" + (http.tokenFile == nil ? "" : ", with a token")
+  }
+
   /// What a right configuration comes to, for `check`.
   ///
   /// - Parameter file: nil when there is none.
@@ -82,7 +99,9 @@ extension Configuration {
         output   \(list(sockets.output))
         control  \(bindsControl ? list(sockets.control) : "none")
         reliable \(journal == nil ? "none" : list(sockets.reliable))
+        http     \(httpSummary)
         journal  \(journal.map { "\($0.directory) (\($0.durability.rawValue))" } ?? "none: a restart forgets everything")
+        security \(security?.summary ?? "none: plaintext, and whoever connects may do everything")
         log      \(log.format.rawValue), \(log.level.rawValue)
         revision \(engine.revision)
         models   \(configuredModels) configured, others \(engine.unknownModels == .register ? "registered as they appear" : "rejected")

@@ -84,6 +84,9 @@ struct ConfigurationNode {
     }
   }
 
+  /// The word `off`, or `false`, in place of a mapping.
+  var isOff: Bool { ["off", "false"].contains(node.scalar?.string ?? "") }
+
   var isMapping: Bool { node.mapping != nil }
 
   // MARK: Scalars

@@ -10,8 +10,8 @@ extension ConfigurationParser {
     if let level = members["level"]?.choice(LogSettings.Level.self) { settings.level = level }
   }
 
-  /// The name of a configuration: 12 hexadecimal digits over its text and the baselines that it names. Another comment is
-  /// another revision; the same text with another baseline file, too.
+  /// The name of a configuration: 12 hexadecimal digits over its text and the baselines that it names.
+  /// Another comment is another revision; the same text with another baseline file, too.
   static func revision(of text: String, _ baselines: [UInt32]) -> String {
     String(Identity.digest("", [text] + baselines.map(String.init)).prefix(12))
   }

@@ -15,11 +15,14 @@ struct ConfigurationParser {
 
   let file: String
   let allowsPlaintext: Bool
+  /// Whether the files of keys are read; a replay opens no sockets and needs none.
+  let readsKeys: Bool
   let notes = ConfigurationNode.ProblemNotes()
 
-  init(file: String, allowsPlaintext: Bool) {
+  init(file: String, allowsPlaintext: Bool, readsKeys: Bool = true) {
     self.file = file
     self.allowsPlaintext = allowsPlaintext
+    self.readsKeys = readsKeys
   }
 
   func parse(_ text: String, defaultName: SourceName) throws(ConfigurationProblems) -> Configuration {
@@ -38,7 +41,7 @@ struct ConfigurationParser {
   }
 
   /// What the YAML parser itself could not read.
-  private static func problem(of error: any Error) -> ConfigurationProblems.Problem {
+  static func problem(of error: any Error) -> ConfigurationProblems.Problem {
     switch error as? YamlError {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
       .composer(_, let problem, let mark, _):
@@ -56,16 +59,19 @@ struct ConfigurationParser {
   private func read(_ root: ConfigurationNode, into configuration: inout Configuration) {
     let members = root.members([
       "name", "preset", "batches_per_false_alarm", "state", "journal", "sockets", "models", "defaults",
-      "unknown_models", "limits", "log", "sinks", "alerts", "fleet",
+      "unknown_models", "limits", "log", "sinks", "alerts", "fleet", "http", "security",
     ])
     if let name = members["name"] { readName(name, into: &configuration) }
+    configuration.file = file
+    if let http = members["http"] { readHTTP(http, into: &configuration) }
     readPreset(members, into: &configuration.engine.defaults)
     if let alerts = members["alerts"] { readAlerts(alerts, into: &configuration.engine) }
     if let fleet = members["fleet"] { readFleet(fleet, into: &configuration.engine.fleet) }
     readJournal(members, into: &configuration)
     if let sockets = members["sockets"] {
-      readSockets(sockets, into: &configuration.sockets, hasState: members["state"] != nil)
+      readSockets(sockets, into: &configuration.sockets, under: members)
     }
+    if let security = members["security"] { configuration.security = readSecurity(security) }
     if let log = members["log"] { readLog(log, into: &configuration.log) }
     if let limits = members["limits"] { readLimits(limits, into: &configuration) }
     if let sinks = members["sinks"] { readSinks(sinks, into: &configuration.sinks) }
@@ -88,23 +94,30 @@ struct ConfigurationParser {
   }
 
   private func readSockets(
-    _ node: ConfigurationNode, into sockets: inout Configuration.Sockets, hasState: Bool
+    _ node: ConfigurationNode, into sockets: inout Configuration.Sockets,
+    under root: [String: ConfigurationNode]
   ) {
-    let members = node.members(["ingest", "features", "output", "control", "reliable"])
-    if let ingest = members["ingest"] { sockets.ingest = readEndpoints(ingest) }
-    if let features = members["features"] { sockets.features = readEndpoints(features) }
-    if let output = members["output"] { sockets.output = readEndpoints(output) }
+    let members = node.members(["ingest", "features", "output", "control", "reliable", "ipc_group"])
+    let isOpen = allowsPlaintext || root["security"] != nil
+    let read = { (node: ConfigurationNode) in readEndpoints(node, isOpen: isOpen) }
+    if let ingest = members["ingest"] { sockets.ingest = read(ingest) }
+    if let features = members["features"] { sockets.features = read(features) }
+    if let output = members["output"] { sockets.output = read(output) }
     if let control = members["control"] {
-      sockets.control = readEndpoints(control)
+      sockets.control = read(control)
       sockets.isControlConfigured = true
     }
+    if let group = members["ipc_group"] { sockets.ipcSharing = readGroup(group) }
     if let reliable = members["reliable"] {
-      sockets.reliable = readEndpoints(reliable)
-      if !hasState { reliable.note("acknowledges what is stored, and nothing is, want state: DIRECTORY") }
+      sockets.reliable = read(reliable)
+      if root["state"] == nil {
+        reliable.note("acknowledges what is stored, and nothing is, want state: DIRECTORY")
+      }
     }
   }
 
-  private func readEndpoints(_ node: ConfigurationNode) -> [Endpoint] {
+  /// - Parameter isOpen: whether addresses that other machines reach are allowed.
+  private func readEndpoints(_ node: ConfigurationNode, isOpen: Bool) -> [Endpoint] {
     let want = "a list of endpoints, such as [tcp://127.0.0.1:7410, ipc:///run/tidemark/ingest]"
     guard let elements = node.elements(want: want) else { return [] }
     if elements.isEmpty { node.note("an empty list, want \(want)") }
@@ -112,10 +125,10 @@ struct ConfigurationParser {
       guard let text = element.text(want: "an endpoint") else { return nil }
       do throws(Endpoint.Invalid) {
         let endpoint = try Endpoint(parsing: text)
-        guard endpoint.isLocal || allowsPlaintext else {
+        guard endpoint.isLocal || isOpen else {
           element.note(
             "\(endpoint) can be reached from other machines and nothing on it is encrypted or authenticated, "
-              + "want a loopback address or ipc, or --insecure-plaintext")
+              + "want a loopback address or ipc, or security: with keys, or --insecure-plaintext")
           return nil
         }
         if case .tcp(let host, _) = endpoint, ["localhost", "[::1]"].contains(host) {
@@ -135,10 +148,13 @@ struct ConfigurationParser {
   }
 
   private func readLimits(_ node: ConfigurationNode, into configuration: inout Configuration) {
-    let members = node.members(["models", "sources", "frame_bytes", "message_bytes"])
+    let members = node.members(["models", "sources", "feature_columns", "frame_bytes", "message_bytes"])
     if let models = members["models"]?.integer(1...1_000_000) { configuration.engine.limits.models = models }
     if let sources = members["sources"]?.integer(1...1_000_000) {
       configuration.engine.limits.sources = sources
+    }
+    if let columns = members["feature_columns"]?.integer(1...100_000_000) {
+      configuration.engine.limits.columns = columns
     }
     let bytes = 1_024...(1 << 30)
     if let frame = members["frame_bytes"]?.integer(bytes) { configuration.wire.frameBytes = frame }

@@ -26,6 +26,7 @@ package final class LocalDaemon: Sendable {
     var configuration = configuration ?? Configuration(name: .init("demo")!)
     configuration.sockets.ingest = [.tcp(host: "127.0.0.1", port: 0)]
     configuration.sockets.output = [.tcp(host: "127.0.0.1", port: 0)]
+    configuration.http = nil
     try thread.withLock { (thread) throws(ZeroMQError) in
       thread = try SocketThread(name: "tidemark-demo") { [self, configuration] in
         serve(configuration)

@@ -2,9 +2,9 @@ import Logging
 
 /// One line of the log as bytes, in either format, of at most ``maximumBytes`` with its end.
 ///
-/// Whatever a peer or a file put into a message stays inside its line and its field: control characters, those of
-/// Unicode that move a terminal's cursor or turn its direction among them, are written as `?` in text and escaped in
-/// JSON, and a value of several words is quoted in text.
+/// Whatever a peer or a file put into a message stays inside its line and its field: control characters,
+/// those of Unicode that move a terminal's cursor or turn its direction among them, are written as `?` in
+/// text and escaped in JSON, and a value of several words is quoted in text.
 struct LogLine {
   /// PIPE_BUF: a line is written whole or not at all (pipe(7)).
   static let maximumBytes = 4_096

@@ -1,8 +1,8 @@
-/// How often lines of one kind are written: at once up to ``burst``, then one a second; how many were held back is told
-/// in the next one.
+/// How often lines of one kind are written: at once up to ``burst``, then one a second; how many were held
+/// back is told in the next one.
 ///
-/// A kind is a place in the source and a reason. Nothing that a peer sends makes more of them, so a hostile one cannot
-/// fill a disk: with 256 kinds of 4 KiB at most 1 MiB a second, and in practice one line a second.
+/// A kind is a place in the source and a reason. Nothing that a peer sends makes more of them, so a hostile
+/// one cannot fill a disk: with 256 kinds of 4 KiB at most 1 MiB a second, and in practice one line a second.
 struct LogRate {
   struct Kind: Hashable {
     var file: String

@@ -6,8 +6,8 @@ import Wire
 
 /// Where the log goes: standard error, with the settings that hold now.
 ///
-/// It never blocks, since the thread that serves writes it: when nobody reads the pipe that standard error is, lines are
-/// dropped, counted, and the next line that fits says how many.
+/// It never blocks, since the thread that serves writes it: when nobody reads the pipe that standard error
+/// is, lines are dropped, counted, and the next line that fits says how many.
 package final class LogStream: Sendable {
   package static let standardError = LogStream(descriptor: STDERR_FILENO)
 

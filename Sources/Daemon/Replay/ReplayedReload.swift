@@ -15,8 +15,8 @@ struct ReplayedReload {
 
   /// The settings that the daemon took.
   ///
-  /// - Throws: status `configuration` when they cannot be made again, as when a baseline that they name is another
-  ///   file today.
+  /// - Throws: status `configuration` when they cannot be made again, as when a baseline that they name is
+  ///   another file today.
   func settings() throws(ReplayInput.Failure) -> EngineSettings {
     let configuration: Configuration
     do throws(ConfigurationProblems) { configuration = try .reread(text, of: file) } catch {

@@ -1,3 +1,4 @@
+import Admin
 import Events
 import Logging
 
@@ -58,6 +59,17 @@ struct Account {
     log.warning("\(remark.detail)", metadata: metadata)
     quietUntil[index] = now.advanced(by: Self.interval)
     heldBack[index] = 0
+  }
+
+  /// As HTTP tells it.
+  func report(_ traffic: Traffic) -> AccountReport {
+    var report = AccountReport()
+    (report.received, report.rejected, report.heads) = (received, rejected, heads)
+    (report.published, report.alertsOpened, report.decisions) = (published, alertsOpened, decisions)
+    report.reasons = counts
+    report.kinds = zip(Traffic.kinds, traffic.counts).map { ($0, $1) }
+    report.lag = traffic.lag
+    return report
   }
 
   /// Every figure that is not zero, and the main ones always.

@@ -131,6 +131,7 @@ struct ControlPort: ~Copyable {
   private let slot: Poller.Slot
   private var poller = Poller()
   private var message = Multipart(isRouted: true)
+  private var gate: Gate
   private let exchange: ControlExchange
   private let reader: JournalReader?
   private let epoch: UInt64
@@ -145,8 +146,8 @@ struct ControlPort: ~Copyable {
   ///
   /// - Parameter reader: nil without a journal.
   init(
-    _ context: borrowing Context, name: SourceName, endpoints: [Endpoint], exchange: ControlExchange,
-    reader: JournalReader?, epoch: UInt64, clock: ServeClock
+    _ context: borrowing Context, name: SourceName, endpoints: [Endpoint], binding: SocketBinding,
+    door: Doorkeeper?, exchange: ControlExchange, reader: JournalReader?, epoch: UInt64, clock: ServeClock
   ) throws(ZeroMQError) {
     // One answer to a fetch is 512 messages and an end: with room for two, a client that asks once an answer
     // never meets a full queue, and a connection that does not take its answers costs at most 2 × 4 MiB.
@@ -156,12 +157,11 @@ struct ControlPort: ~Copyable {
         .mandatory, .sendHighWaterMark(2 * (ControlFetch.maximumMessages + 1)), .receiveHighWaterMark(1_000),
         .maximumFrameSize(Self.frameBytes), .handshakeTimeout(milliseconds: 5_000), .backlog(256),
       ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
-    var bound: [Endpoint] = []
-    for endpoint in endpoints { bound.append(try socket.bind(endpoint)) }
+    self.endpoints = try binding.bind(&socket, endpoints, as: .control)
     slot = poller.add(socket)
     _ = poller.add(exchange.answered)
     self.socket = socket
-    self.endpoints = bound
+    gate = Gate(door)
     self.exchange = exchange
     self.reader = reader
     self.epoch = epoch
@@ -204,7 +204,11 @@ struct ControlPort: ~Copyable {
     let frames = message.routedFrames
     let peer = message.withFrame(0) { Array($0) }
     let request: ControlRequest
-    do throws(Remark) { request = try ControlRequest(parsing: frames) } catch {
+    do throws(Remark) {
+      let sender = try gate.sender(message.userID)
+      request = try ControlRequest(parsing: frames)
+      try gate.require(request.role, of: sender)
+    } catch {
       return try refuse(error, frames, to: peer)
     }
     switch request.body {
@@ -226,7 +230,10 @@ struct ControlPort: ~Copyable {
 
   /// Bytes that are no request are answered when it can be told what they were to be.
   private func refuse(_ remark: Remark, _ frames: Frames, to peer: [UInt8]) throws(ZeroMQError) {
-    guard let address = ControlRequest.address(of: frames) else { return exchange.count(remark.reason) }
+    let address = ControlRequest.address(of: frames)
+    if remark.reason.isOfSender || address == nil { exchange.count(remark.reason) }
+    // Who is let in no more is told nothing.
+    guard let address, remark.reason != .keyRefused else { return }
     switch address.kind {
     case .fetch, .snapshot:
       var end = standing(.malformed)
@@ -234,7 +241,7 @@ struct ControlPort: ~Copyable {
       try send(end, isSnapshot: address.kind == .snapshot, address.number, to: peer)
     default:
       try refuse(
-        .init(.malformed, remark.description),
+        .init(remark.reason == .roleMissing ? .roleMissing : .malformed, remark.description),
         ControlTicket(
           peer: peer, epoch: address.epoch, number: address.number, isSilence: address.kind == .silence))
     }
@@ -305,6 +312,17 @@ struct ControlPort: ~Copyable {
     }
     clients[peer] = now
     return true
+  }
+}
+
+extension ControlRequest {
+  /// What its sender must be allowed to do.
+  fileprivate var role: ClientRoles {
+    switch body {
+    case .fetch: .consume
+    case .silence(.list): .consume
+    case .feedback, .silence: .acknowledge
+    }
   }
 }
 

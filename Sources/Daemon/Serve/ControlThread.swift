@@ -31,7 +31,7 @@ final class ControlThread: Sendable {
   /// - Parameter reader: nil without a journal.
   init(
     _ context: borrowing Context, _ configuration: Configuration, exchange: ControlExchange,
-    reader: JournalReader?, epoch: UInt64, clock: ServeClock, log: Logger
+    door: Doorkeeper?, reader: JournalReader?, epoch: UInt64, clock: ServeClock, log: Logger
   ) throws(ZeroMQError) {
     self.exchange = exchange
     let start = Start()
@@ -41,8 +41,9 @@ final class ControlThread: Sendable {
         guard let context = shared.take() else { return }
         do throws(ZeroMQError) {
           var port = try ControlPort(
-            context, name: configuration.name, endpoints: configuration.sockets.control, exchange: exchange,
-            reader: reader, epoch: epoch, clock: clock)
+            context, name: configuration.name, endpoints: configuration.sockets.control,
+            binding: configuration.binding, door: door, exchange: exchange, reader: reader, epoch: epoch,
+            clock: clock)
           start.say(.success(port.endpoints))
           try port.run()
         } catch {

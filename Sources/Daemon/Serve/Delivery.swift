@@ -208,6 +208,9 @@ struct Delivery: ~Copyable {
     if let record = DecisionRecord(publication) { gathering.decisions.append(record) }
   }
 
+  /// Asks the engine for what is told to whoever looks, which changes nothing that is decided.
+  mutating func report(_ body: (inout MonitoringEngine) -> Void) { body(&engine) }
+
   /// Whether a transaction is under way.
   var isCommitting: Bool { underWay != nil }
 

@@ -48,11 +48,10 @@ struct IngestPorts: ~Copyable {
         .mandatory, .sendHighWaterMark(1_024), .receiveHighWaterMark(Self.eventsHighWaterMark),
         .maximumFrameSize(2 * limits.frameBytes), .handshakeTimeout(milliseconds: 5_000), .backlog(256),
       ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
-    for endpoint in configuration.sockets.ingest { ingest.append(try events.bind(endpoint)) }
-    for endpoint in configuration.sockets.features { self.features.append(try features.bind(endpoint)) }
-    if hasReliable {
-      for endpoint in configuration.sockets.reliable { self.reliable.append(try reliable.bind(endpoint)) }
-    }
+    let (sockets, binding) = (configuration.sockets, configuration.binding)
+    ingest = try binding.bind(&events, sockets.ingest, as: .ingest)
+    self.features = try binding.bind(&features, sockets.features, as: .features)
+    if hasReliable { self.reliable = try binding.bind(&reliable, sockets.reliable, as: .reliable) }
     slots = (poller.add(events), poller.add(features), poller.add(reliable))
     eventsSocket = events
     featuresSocket = features
@@ -95,6 +94,11 @@ struct IngestPorts: ~Copyable {
 
   /// The frames of the last message of that way, where they were received.
   func frames(of way: Way) -> Frames { way == .reliable ? routed.routedFrames : message.frames }
+
+  /// What the authentication handler calls the sender of the last message of that way; valid as its frames are.
+  func userID(of way: Way) -> UnsafeBufferPointer<UInt8>? {
+    way == .reliable ? routed.userID : message.userID
+  }
 
   /// Who sent the last message of the lossless lane.
   var peer: [UInt8] { routed.withFrame(0) { Array($0) } }

@@ -33,11 +33,13 @@ struct OutputPort: ~Copyable {
   private let since: Timestamp
   /// As bound.
   let endpoints: [Endpoint]
+  /// Given up to cut their connections, and to be bound again.
+  private var unbound: [Endpoint] = []
 
   /// Makes and binds the socket.
   init(
-    _ context: borrowing Context, name: SourceName, endpoints: [Endpoint], durable: SequenceNumber,
-    now: Timestamp
+    _ context: borrowing Context, name: SourceName, endpoints: [Endpoint], binding: SocketBinding,
+    durable: SequenceNumber, now: Timestamp
   ) throws(ZeroMQError) {
     // 10,000 outputs a subscriber wait before its newest are dropped. Peers send subscriptions only,
     // so a frame of 4 KiB is ample.
@@ -47,10 +49,8 @@ struct OutputPort: ~Copyable {
         .sendHighWaterMark(10_000), .receiveHighWaterMark(1_000), .maximumFrameSize(4_096), .verbose,
         .handshakeTimeout(milliseconds: 5_000), .backlog(256),
       ] + SocketOption.tcpKeepAlive(idle: 10, interval: 5, count: 3))
-    var bound: [Endpoint] = []
-    for endpoint in endpoints { bound.append(try socket.bind(endpoint)) }
+    self.endpoints = try binding.bind(&socket, endpoints, as: .output)
     self.socket = socket
-    self.endpoints = bound
     encoder = PublicationEncoder(name: name)
     self.durable = durable
     live = Numbering(source: encoder.liveName, epoch: UInt64(clamping: now.nanoseconds))
@@ -74,11 +74,37 @@ struct OutputPort: ~Copyable {
 
   /// When something is to be sent that nothing else causes; nil when nobody wants any of it.
   var nextDue: Timestamp? {
-    switch (subscriptions.mayWant(FramedHeader.Kind.head.word), wantsSources) {
+    // At once, which is a millisecond later.
+    if !unbound.isEmpty { return .min }
+    return switch (subscriptions.mayWant(FramedHeader.Kind.head.word), wantsSources) {
     case (true, true): min(nextHead, nextSources)
     case (true, false): nextHead
     case (false, true): nextSources
     case (false, false): nil
+    }
+  }
+
+  // MARK: Cutting
+
+  /// Cuts every reader by tcp: who is still let in connects again within a second and fetches what it missed. A PUB
+  /// socket cannot be told to drop one of its readers, nor looked at for who they are.
+  mutating func cutConnections() throws(ZeroMQError) {
+    for endpoint in endpoints {
+      guard case .tcp = endpoint, !unbound.contains(endpoint) else { continue }
+      try socket.unbind(endpoint)
+      unbound.append(endpoint)
+    }
+    try bindAgain()
+  }
+
+  /// Binds what was given up. libzmq's thread closes an address in its own time; until then it is in use.
+  mutating func bindAgain() throws(ZeroMQError) {
+    while let endpoint = unbound.first {
+      do throws(ZeroMQError) { _ = try socket.bind(endpoint) } catch {
+        if error.isAddressInUse { return }
+        throw error
+      }
+      unbound.removeFirst()
     }
   }
 

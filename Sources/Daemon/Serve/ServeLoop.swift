@@ -38,12 +38,16 @@ struct ServeLoop: ~Copyable {
     var journal: JournalThread?
     /// Nil without a control socket.
     var exchange: ControlExchange?
+    /// Nil without `security`.
+    var door: Doorkeeper?
     var reloading: Reloading?
     var service: ServiceState
     /// Nil when no service manager is to be told anything.
     var notice: ServiceNotice?
     /// Nil when nobody is notified.
     var sinks: SinkExchange?
+    /// Nil without HTTP.
+    var desk: ReportDesk?
     var stop: StopSignal
     var clock: ServeClock
     var log: Logger
@@ -54,7 +58,12 @@ struct ServeLoop: ~Copyable {
   private var poller: Poller
   private let finishedSlot: Poller.Slot?
   private let askedSlot: Poller.Slot?
+  private let door: Doorkeeper?
+  private let doorSlot: Poller.Slot?
+  private var gate: Gate
+  private let answers: AnswerEncoder
   private let offeredSlot: Poller.Slot?
+  private let deskSlot: Poller.Slot?
   private let journal: JournalThread?
   private let exchange: ControlExchange?
   private let reloading: Reloading?
@@ -68,6 +77,8 @@ struct ServeLoop: ~Copyable {
   private var delivery: Delivery
   private var alertRepeats = AlertRepeats()
   private var account: Account
+  private var traffic = Traffic()
+  private var desk: ReportDesk?
   /// Of the last transaction.
   private var lastSubmission = Timestamp.min
   private var encodingCost = Duration.zero
@@ -97,8 +108,8 @@ struct ServeLoop: ~Copyable {
     let durable = SequenceNumber(epoch: delivery.epoch, number: delivery.published)
     let output = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       try OutputPort(
-        context, name: configuration.name, endpoints: configuration.sockets.output, durable: durable, now: now
-      )
+        context, name: configuration.name, endpoints: configuration.sockets.output,
+        binding: configuration.binding, durable: durable, now: now)
     }
     let ports = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       try IngestPorts(context, configuration, hasReliable: parts.recovered != nil, &poller)
@@ -107,11 +118,16 @@ struct ServeLoop: ~Copyable {
     _ = poller.add(parts.stop.wakeup)
     if let journal = parts.journal { finishedSlot = poller.add(journal.finished) } else { finishedSlot = nil }
     if let exchange = parts.exchange { askedSlot = poller.add(exchange.asked) } else { askedSlot = nil }
+    if let door = parts.door { doorSlot = poller.add(door.changed) } else { doorSlot = nil }
+    (door, gate) = (parts.door, Gate(parts.door))
+    answers = AnswerEncoder(name: configuration.name)
     if let reloading = parts.reloading {
       offeredSlot = poller.add(reloading.offered)
     } else {
       offeredSlot = nil
     }
+    if let desk = parts.desk { deskSlot = poller.add(desk.asked) } else { deskSlot = nil }
+    desk = parts.desk
     (journal, exchange, stop, clock) = (parts.journal, parts.exchange, parts.stop, parts.clock)
     (reloading, service, notice) = (parts.reloading, parts.service, parts.notice)
     if notice?.watchdogInterval != nil { nextNotice = now }
@@ -136,8 +152,8 @@ struct ServeLoop: ~Copyable {
   /// The numbering of what is published.
   var epoch: UInt64 { delivery.epoch }
 
-  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says, and goes
-  /// out while the sockets linger.
+  /// Runs until told to stop; then what has arrived is taken, stored and published as ``DrainSchedule`` says,
+  /// and goes out while the sockets linger.
   ///
   /// - Returns: the account of the run.
   mutating func run() throws(ZeroMQError) -> Logger.Metadata {
@@ -145,8 +161,8 @@ struct ServeLoop: ~Copyable {
     let start = clock.now
     recorder?.tell(start)
     delivery.settle(at: start)
-    while try goesOn() {
-      _ = try poller.wait(milliseconds: stop.isRequested ? 0 : timeout)
+    while goesOn() {
+      _ = try poller.wait(milliseconds: stop.isRequested ? DrainSchedule.quiet.wholeMilliseconds : timeout)
       // Before every turn, ready or not: libzmq acts on a subscription when it next sends, and whoever
       // is sent alerts should be sent the assessments that he subscribed to.
       try output.takeSubscriptions(at: clock.now)
@@ -154,6 +170,7 @@ struct ServeLoop: ~Copyable {
       isDrained = true
       for way in IngestPorts.Way.allCases where ports.isReadable(way, poller) { try takeMessages(from: way) }
       takeFeedback()
+      try heedDoor()
       takeReload()
       let now = clock.now
       tellAlive(at: now)
@@ -165,12 +182,21 @@ struct ServeLoop: ~Copyable {
       try output.sendHeads(at: now)
       try alertRepeats.send(delivery, &output, at: now)
       if output.owesSources(at: now) { try sendStatus(at: now) }
+      attendDesk(at: now)
     }
     try finish()
     account.enter(recorder?.close(within: drain.left(for: DrainSchedule.recording, at: clock.now)))
     try output.setLinger(drain.linger(at: clock.now))
     try ports.setLinger(drain.linger(at: clock.now))
     return account.metadata
+  }
+
+  /// Tells what was asked for over HTTP.
+  private mutating func attendDesk(at now: Timestamp) {
+    let (account, traffic, journal) = (account, traffic, journal)
+    desk?.attend(&delivery, isRung: deskSlot.map { poller.isReadable($0) } ?? false, at: now) {
+      .init(account: account.report(traffic), journalBytes: journal?.bytes)
+    }
   }
 
   private mutating func sendStatus(at now: Timestamp) throws(ZeroMQError) {
@@ -183,6 +209,7 @@ struct ServeLoop: ~Copyable {
   private var timeout: Int? {
     let signs = min(output.nextDue ?? .max, nextNotice, alertRepeats.nextDue(output))
     var due = min(delivery.nextDue ?? .max, signs, recorder.nextFlush ?? .max)
+    if desk?.isBusy ?? false { return 0 }
     guard due != .max else { return nil }
     if due < commitAllowed { due = min(commitAllowed, signs) }
     let nanoseconds = clock.now.duration(to: due).clampedNanoseconds
@@ -198,28 +225,64 @@ struct ServeLoop: ~Copyable {
       let receipt = try ports.receive(from: way)
       guard receipt != .nothing else { return }
       let now = clock.now
-      recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
       do throws(Remark) {
-        let event = try decode(receipt, way)
-        if event.body.isSign { account.countHead() } else { account.countReceived() }
-        if way == .reliable {
-          delivery.take(event, fromPeer: ports.peer, at: now)
-        } else {
-          delivery.take(event, at: now)
-        }
+        let sender = try gate.sender(ports.userID(of: way))
+        try takeMessage(receipt, from: way, sender, at: now)
       } catch {
+        // Whatever is refused for who sent it never came: it is neither recorded nor anybody's number.
         account.countReceived()
-        if way == .reliable, let event = MessageDecoder.refusal(of: ports.frames(of: way), error) {
-          delivery.take(event, fromPeer: ports.peer, at: now)
-        } else {
-          account.enter(error, at: now)
-        }
+        traffic.noteUnreadable()
+        account.enter(error, at: now)
+        if way == .reliable { try tell(error, at: now) }
       }
       if delivery.hasActions { try perform(at: now) }
       end = end ?? now.advanced(by: Self.turn)
       if now >= end! { break }
     }
     isDrained = false
+  }
+
+  /// - Throws: when the sender may not send it; nothing of it is taken then.
+  private mutating func takeMessage(
+    _ receipt: Receipt, from way: IngestPorts.Way, _ sender: Gate.Sender, at now: Timestamp
+  ) throws(Remark) {
+    let event: Event
+    do throws(Remark) { event = try decode(receipt, way) } catch {
+      guard way == .reliable, let refused = MessageDecoder.refusal(of: ports.frames(of: way), error) else {
+        recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
+        throw error
+      }
+      event = refused
+    }
+    try gate.admit(event.body, of: event.header.source, from: sender)
+    recorder?.record(receipt, ports.frames(of: way), lane: way.lane, at: now)
+    traffic.note(event, at: now)
+    if event.body.isSign { account.countHead() } else { account.countReceived() }
+    if way == .reliable {
+      delivery.take(event, fromPeer: ports.peer, at: now)
+    } else {
+      delivery.take(event, at: now)
+    }
+  }
+
+  /// Tells a publisher of the lossless lane why the last message was refused; who is let in no more is told nothing.
+  private func tell(_ refusal: Remark, at now: Timestamp) throws(ZeroMQError) {
+    guard refusal.reason.isOfSender, refusal.reason != .keyRefused,
+      ports.frames(of: .reliable).count >= 2,
+      let header = FramedHeader(parsing: ports.frames(of: .reliable)[1])
+    else { return }
+    let sequence = SequenceNumber(epoch: header.epoch, number: header.number)
+    try ports.reply(to: ports.peer, answers.refusal(refusal, sequence, expected: nil, at: now))
+  }
+
+  /// Enters what was refused at the door, and ends when nobody answers there any more.
+  private mutating func heedDoor() throws(ZeroMQError) {
+    try output.bindAgain()
+    guard let door, let doorSlot, poller.isReadable(doorSlot) else { return }
+    // They are no events of any source: the reason alone counts.
+    for remark in door.takeRefused() { account.enter(remark, isOfSign: true, at: clock.now) }
+    try door.requireAlive()
+    if door.takeReaderLoss() { try output.cutConnections() }
   }
 
   private mutating func decode(_ receipt: Receipt, _ way: IngestPorts.Way) throws(Remark) -> Event {
@@ -255,6 +318,7 @@ struct ServeLoop: ~Copyable {
         exchange?.setPublished(message.number)
         sinks?.offer(SinkMessage(message))
         account.countPublished(kind)
+        desk?.note(message, kind, epoch: delivery.epoch, at: now)
       case .reply(let peer, let frames): try ports.reply(to: peer, frames)
       case .answer(let ticket, let answer): exchange?.answer(ticket, answer)
       }
@@ -263,8 +327,12 @@ struct ServeLoop: ~Copyable {
 
   // MARK: The life of the service
 
-  private mutating func goesOn() throws(ZeroMQError) -> Bool {
-    !stop.isRequested || drain.wantsTurn(at: clock.now, isDrained: isDrained)
+  private mutating func goesOn() -> Bool {
+    guard stop.isRequested else { return true }
+    desk?.board.setPhase(.draining)
+    // Else the wait for what comes late would end at once.
+    stop.wakeup.drain()
+    return drain.wantsTurn(at: clock.now, isDrained: isDrained)
   }
 
   /// Swaps the settings, if there are others, with everything that is known; see `Reloading`.

@@ -42,8 +42,9 @@ package struct Server: Sendable {
       if recorder == nil { return .cannotCreate }
       emptyRecording = recording
     }
+    FileLimit.raise(log)
     do throws(ServeFailure) {
-      let serving = Serving(
+      let serving = try Serving(
         configuration: configuration, log: log, stop: stop, hangups: hangups, notice: notice)
       let account = try serving.run(recorder: recorder.take()) { bound in
         emptyRecording = nil
@@ -65,6 +66,7 @@ package struct Server: Sendable {
     if !bound.features.isEmpty { metadata["features"] = list(bound.features) }
     if !bound.control.isEmpty { metadata["control"] = list(bound.control) }
     if !bound.reliable.isEmpty { metadata["reliable"] = list(bound.reliable) }
+    if let http = bound.http { metadata["http"] = .string(http) }
     if let recording { metadata["recording"] = .string(recording) }
     return metadata
   }

@@ -1,3 +1,4 @@
+import Admin
 import Engine
 import Events
 import Journal
@@ -12,11 +13,24 @@ struct Serving: Sendable {
   let configuration: Configuration
   let log: Logger
   let stop: StopSignal
+  /// Says who is let in; nil without `security`.
+  let door: Doorkeeper?
   /// Where it is told to read its configuration again; nil where nobody can tell it.
   var hangups: Hangups?
   /// What follows the configuration besides the engine.
   var followers: [Reloading.Follower] = []
   var notice: ServiceNotice?
+
+  /// - Throws: when there is no pipe to be had.
+  init(
+    configuration: Configuration, log: Logger, stop: StopSignal, hangups: Hangups? = nil,
+    notice: ServiceNotice? = nil
+  ) throws(ServeFailure) {
+    (self.configuration, self.log, self.stop) = (configuration, log, stop)
+    (self.hangups, self.notice) = (hangups, notice)
+    door = try Doorkeeper.make(configuration)
+    if let door { followers = [door.follow] }
+  }
 
   /// Serves on this thread until ``stop`` is requested.
   ///
@@ -29,7 +43,11 @@ struct Serving: Sendable {
   ) throws(ServeFailure) -> Logger.Metadata {
     var kept = try openJournal()
     let clock = clock(&kept)
+    let desk = try desk(clock)
     let context = try ServeFailure.ofSockets { () throws(ZeroMQError) in try Context() }
+    // Before any other socket, and after all of them.
+    try ServeFailure.ofSockets { () throws(ZeroMQError) in try door?.start(context) }
+    defer { door?.stop() }
     let service = ServiceState(revision: configuration.engine.revision, at: clock.now)
     stop.onRequest { service.beginStopping() }
     let parts = try ServeFailure.ofSockets { () throws(ZeroMQError) in
@@ -40,15 +58,25 @@ struct Serving: Sendable {
         journal: try kept.map { (kept) throws(ZeroMQError) in try JournalThread(kept.database) },
         exchange: configuration.bindsControl
           ? try ControlExchange(head: kept?.recovered.lastNumber ?? 0) : nil,
+        door: door,
         reloading: hangups == nil
           ? nil
           : try Reloading(
             configuration, followers: followers, service: service, notice: notice, clock: clock, log: log),
         service: service, notice: notice,
         sinks: SinkExchange(configuration.sinks, head: kept?.recovered.lastNumber ?? 0),
-        stop: stop, clock: clock, log: log)
+        desk: desk, stop: stop, clock: clock, log: log)
     }
     return try serve(parts, context, recorder, onReady)
+  }
+
+  private func desk(_ clock: ServeClock) throws(ServeFailure) -> ReportDesk? {
+    guard configuration.http != nil else { return nil }
+    return try ServeFailure.ofSockets { () throws(ZeroMQError) in
+      let asked = try Wakeup()
+      let board = Board(now: { clock.now }, wake: { asked.signal() })
+      return ReportDesk(board, asked: asked)
+    }
   }
 
   private struct Kept {
@@ -116,7 +144,8 @@ struct Serving: Sendable {
     let control = try ServeFailure.ofSockets { () throws(ZeroMQError) in
       try parts.exchange.map { (exchange) throws(ZeroMQError) in
         try ControlThread(
-          context, configuration, exchange: exchange, reader: reader, epoch: loop.epoch, clock: parts.clock,
+          context, configuration, exchange: exchange, door: parts.door, reader: reader, epoch: loop.epoch,
+          clock: parts.clock,
           log: log)
       }
     }
@@ -124,12 +153,21 @@ struct Serving: Sendable {
     let sinks = SinkService(configuration, parts, reader: reader, epoch: loop.epoch)
     defer { sinks?.stop() }
     bound.control = control?.endpoints ?? []
+    try parts.door?.testItself(context, bound)
     if let reloading = parts.reloading {
       try ServeFailure.ofSockets { () throws(ZeroMQError) in try reloading.start() }
       hangups?.follow { reloading.request() }
     }
     defer { parts.reloading?.stop() }
     parts.service.beginServing()
+    let admin = try parts.desk.flatMap { (desk) throws(ServeFailure) in
+      try AdminComposition(
+        configuration: configuration, board: desk.board, service: parts.service, sinks: sinks, log: log
+      ).start()
+    }
+    defer { admin?.stop() }
+    bound.http = admin.map { "\($0.host):\($0.port)" }
+    parts.desk?.board.setPhase(.serving)
     onReady(bound)
     notice?.ready(parts.service.summary)
     do throws(ZeroMQError) { return try loop.run() } catch { throw .socket(error) }
@@ -148,6 +186,9 @@ struct Serving: Sendable {
 enum ServeFailure: Error, CustomStringConvertible {
   case socket(ZeroMQError)
   case journal(JournalError)
+  case admin(AdminFailure)
+  /// The trial of itself failed, in these words.
+  case security(String)
 
   static func ofSockets<Made: ~Copyable>(
     _ body: () throws(ZeroMQError) -> Made
@@ -159,7 +200,9 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): Server.status(of: error)
     case .journal(.locked): .unavailable
-    case .journal: .system
+    case .journal, .security: .system
+    case .admin(.bind): .unavailable
+    case .admin(.token): .configuration
     }
   }
 
@@ -167,6 +210,8 @@ enum ServeFailure: Error, CustomStringConvertible {
     switch self {
     case .socket(let error): error.description
     case .journal(let error): error.description
+    case .admin(let error): error.description
+    case .security(let words): "security: \(words); nothing is served"
     }
   }
 }

@@ -5,8 +5,8 @@ enum DescriptorLimit {
   /// As many as anybody needs: limits.sources can be a million, and the kernel's own bound is seldom more.
   static let most: rlim_t = 1_048_576
 
-  /// Raises the soft limit, which shells set to 1,024 for the sake of select(2), to the hard one. libzmq polls by
-  /// epoll(7), and nothing here uses select. What the system refuses stays as it was.
+  /// Raises the soft limit, which shells set to 1,024 for the sake of select(2), to the hard one. libzmq
+  /// polls by epoll(7), and nothing here uses select. What the system refuses stays as it was.
   static func raise() {
     var limit = rlimit()
     #if canImport(Glibc)

@@ -5,8 +5,8 @@ import ZeroMQ
 
 /// What signals do to this process.
 ///
-/// SIGTERM and SIGINT ask it to stop, which takes at most ``DrainSchedule/whole``; after that, or at the second of them,
-/// it ends as it is. SIGHUP asks to read the configuration again, where there is one to read.
+/// SIGTERM and SIGINT ask it to stop, which takes at most ``DrainSchedule/whole``; after that, or at the
+/// second of them, it ends as it is. SIGHUP asks to read the configuration again, where there is one to read.
 struct ProcessSignals {
   private let log: Logger
   private let notice: ServiceNotice?
@@ -28,8 +28,8 @@ struct ProcessSignals {
 
   /// Runs `body` on a thread of its own and waits for signals on this one.
   ///
-  /// Must be called before any other thread is made: the signals are blocked here, so that every later thread,
-  /// libzmq's among them, leaves them to this one.
+  /// Must be called before any other thread is made: the signals are blocked here, so that every later
+  /// thread, libzmq's among them, leaves them to this one.
   func run(_ body: @escaping @Sendable (StopSignal) -> ExitStatus) -> ExitStatus {
     var signals = block()
     do throws(ZeroMQError) {
@@ -73,8 +73,8 @@ struct ProcessSignals {
     pthread_sigmask(SIG_UNBLOCK, &only, nil)
   }
 
-  /// Something outlasted the schedule, such as a thread in the hands of a dead disk: what is committed is whole, and the
-  /// rest is not waited for.
+  /// Something outlasted the schedule, such as a thread in the hands of a dead disk: what is committed is
+  /// whole, and the rest is not waited for.
   private func endLate() -> Never {
     log.error("not stopped in time: ends as it is, without what was still being stored or sent")
     _exit(ExitStatus.system.rawValue)

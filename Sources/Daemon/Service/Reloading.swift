@@ -7,8 +7,8 @@ import ZeroMQ
 
 /// Reads the configuration again on a thread of its own, and hands a whole one to the serving thread.
 ///
-/// Requests that come while one is being read are one more, however many they are. The serving thread never waits: it
-/// takes an offer between two turns, swaps, and says what came of it.
+/// Requests that come while one is being read are one more, however many they are. The serving thread never
+/// waits: it takes an offer between two turns, swaps, and says what came of it.
 final class Reloading: Sendable {
   /// A configuration that is right, for the serving thread to take.
   struct Offer: Sendable {
@@ -23,8 +23,9 @@ final class Reloading: Sendable {
     case refused(StateError)
   }
 
-  /// What else follows the configuration. It is asked once the file was read, before anything is swapped, and throws
-  /// what is wrong, with which nothing changes; what it returns is run when the engine has the new settings.
+  /// What else follows the configuration. It is asked once the file was read, before anything is swapped, and
+  /// throws what is wrong, with which nothing changes; what it returns is run when the engine has the new
+  /// settings.
   typealias Follower = @Sendable (Configuration) throws(ConfigurationProblems) -> @Sendable () -> Void
 
   private struct State: Sendable {

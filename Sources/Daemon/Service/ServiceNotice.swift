@@ -3,8 +3,8 @@ import Synchronization
 
 /// What a service manager is told of this process: datagrams of sd_notify(3), spoken by ourselves.
 ///
-/// Any thread may tell it something. Nothing waits: a manager that does not read loses the line, which ``isHeard`` then
-/// says. Without `NOTIFY_SOCKET` all of it does nothing.
+/// Any thread may tell it something. Nothing waits: a manager that does not read loses the line, which
+/// ``isHeard`` then says. Without `NOTIFY_SOCKET` all of it does nothing.
 final class ServiceNotice: Sendable {
   /// Of a status text: systemd shows one line.
   static let maximumStatusBytes = 256
@@ -12,11 +12,13 @@ final class ServiceNotice: Sendable {
   private let descriptor: CInt
   private let address: sockaddr_un
   private let addressBytes: socklen_t
-  /// How often the serving loop says that it is alive: half of what the manager waits for; nil when it does not.
+  /// How often the serving loop says that it is alive: half of what the manager waits for; nil when it does
+  /// not.
   let watchdogInterval: Duration?
   private let heard = Atomic(true)
 
-  /// - Parameter environment: `NOTIFY_SOCKET`, a path or `@` and an abstract name; `WATCHDOG_USEC`, `WATCHDOG_PID`.
+  /// - Parameter environment: `NOTIFY_SOCKET`, a path or `@` and an abstract name; `WATCHDOG_USEC`,
+  ///   `WATCHDOG_PID`.
   /// - Returns: nil when nobody is to be told anything.
   init?(_ environment: [String: String] = ProcessInfo.processInfo.environment) {
     guard let name = environment["NOTIFY_SOCKET"], let address = Self.address(name) else { return nil }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// What other threads may ask of the life of this process: whether it serves, and how its last reload went.
 ///
-/// Written by the serving thread, the reloading thread and the one that waits for signals; read by whoever is asked
-/// for health or figures. Every answer is a value of one moment.
+/// Written by the serving thread, the reloading thread and the one that waits for signals; read by whoever is
+/// asked for health or figures. Every answer is a value of one moment.
 package final class ServiceState: Sendable {
   /// The account of reloads. Times are arrival times, as in everything that is published.
   package struct Reloads: Sendable, Equatable {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .control import Control, Fetched, Granted, Refused
 from .cursors import Cursor, FileCursor, Position
+from .curve import Curve, KeyFileError
 from .errors import ClosedError, ForkError, StateError, TidemarkError, UnansweredError, WireError
 from .events import (
     Alert,
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Control", "Cursor", "Decision", "DecisionChange",
+    "Alert", "Assessment", "AsyncSubscriber", "ClosedError", "Control", "Cursor", "Curve", "Decision", "DecisionChange",
     "Ended", "Event", "Failed", "Fetched", "FileCursor", "ForkError", "Gap", "Granted", "Item", "JournalReport",
-    "Orchestrator", "Position", "Publisher", "Reader", "Refusal", "Refused", "Restart", "SourceAccount", "SourcesReport",
+    "KeyFileError", "Orchestrator", "Position", "Publisher", "Reader", "Refusal", "Refused", "Restart", "SourceAccount", "SourcesReport",
     "Stale", "StateError", "Subscriber", "TidemarkError", "Unanswered", "UnansweredError", "WireError",
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ import zmq
 import zmq.asyncio
 
 from .cursors import Position
+from .curve import Curve
 from .errors import ClosedError
 from .events import Item
 from .feed import AnyCursor, Feed, configure, configure_control, wait_ms
@@ -37,6 +38,7 @@ class AsyncSubscriber:
         control: Optional[str] = None,
         cursor: AnyCursor = None,
         snapshot: bool = False,
+        curve: Optional[Curve] = None,
     ) -> None:
         self._feed = Feed(kinds, model, version, control, cursor, snapshot)
         self._closed = False
@@ -44,11 +46,11 @@ class AsyncSubscriber:
         self._context = zmq.asyncio.Context()
         try:
             self._socket = self._context.socket(zmq.SUB)
-            configure(self._socket, endpoint, queue, self._feed)
+            configure(self._socket, endpoint, queue, self._feed, curve)
             self._control: Optional[Any] = None
             if control is not None:
                 self._control = self._context.socket(zmq.DEALER)
-                configure_control(self._control, control)
+                configure_control(self._control, control, curve)
         except BaseException:
             self._context.destroy(linger=0)
             raise

@@ -15,6 +15,7 @@ import zmq
 
 from . import wire
 from .cursors import Position
+from .curve import Curve
 from .errors import ClosedError, ForkError, UnansweredError, WireError
 from .events import Event
 from .feed import CONTROL, configure_control
@@ -78,10 +79,17 @@ class Control:
 
     _closed = True  # until there is something to close
 
-    def __init__(self, endpoint: str = CONTROL, *, timeout: float = 15.0, requester: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        endpoint: str = CONTROL,
+        *,
+        timeout: float = 15.0,
+        requester: Optional[str] = None,
+        curve: Optional[Curve] = None,
+    ) -> None:
         if not 0 < timeout <= 86_400:
             raise ValueError(f"timeout of {timeout} s; above 0, to a day")
-        self._endpoint, self._timeout = endpoint, timeout
+        self._endpoint, self._timeout, self._curve = endpoint, timeout, curve
         self._requester = default_source() if requester is None else requester
         wire.Topic("fetch", None, None, self._requester).pack()
         self._epoch, self._requests = new_epoch(), 0
@@ -99,7 +107,7 @@ class Control:
     def _connect(self) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         try:
-            configure_control(socket, self._endpoint)
+            configure_control(socket, self._endpoint, self._curve)
         except BaseException:
             socket.close(linger=0)
             raise

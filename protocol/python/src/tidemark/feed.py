@@ -10,6 +10,7 @@ from typing import Any, Optional, Union
 import zmq
 
 from .cursors import Cursor, Position, as_cursor
+from .curve import Curve
 from .errors import WireError
 from .events import Item
 from .following import Follower, Placed
@@ -143,12 +144,14 @@ class Feed:
         self._saved = position
 
 
-def configure(socket: zmq.Socket[Any], endpoint: str, queue: int, feed: Feed) -> None:
+def configure(
+    socket: zmq.Socket[Any], endpoint: str, queue: int, feed: Feed, curve: Optional[Curve] = None
+) -> None:
     """Options, the subscriptions that a feed wants, and the connection."""
     check_endpoint(endpoint)
     if queue < 1:
         raise ValueError("queue is at least 1")
-    set_transport(socket, endpoint)
+    set_transport(socket, endpoint, curve)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVHWM, queue)
     socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_FRAME)
@@ -157,10 +160,10 @@ def configure(socket: zmq.Socket[Any], endpoint: str, queue: int, feed: Feed) ->
     connect(socket, endpoint)
 
 
-def configure_control(socket: zmq.Socket[Any], endpoint: str) -> None:
+def configure_control(socket: zmq.Socket[Any], endpoint: str, curve: Optional[Curve] = None) -> None:
     """Options of a DEALER to the control socket, and the connection."""
     check_endpoint(endpoint)
-    set_transport(socket, endpoint)
+    set_transport(socket, endpoint, curve)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.SNDHWM, _REQUESTS)
     socket.setsockopt(zmq.RCVHWM, _ANSWERS)

@@ -13,6 +13,7 @@ from . import wire
 from .attempts import CLAIMED, CLAIMING, ENDED, RUNNING, WAITING, Attempt, Attempts
 from .control import Control, Granted, Refused
 from .cursors import Cursor
+from .curve import Curve
 from .errors import ClosedError, UnansweredError
 from .events import Decision, DecisionChange, Item
 from .feed import CONTROL
@@ -66,6 +67,7 @@ class Orchestrator:
     parallel: how many calls may run at once, for different models; 1 to 64.
     model: only decisions about this model.
     timeout: seconds in which the control socket should answer; a report that is not answered is made again.
+    curve: the keys, for a daemon with `security`; its roles are `consume` and `acknowledge`.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Orchestrator:
         parallel: int = 1,
         model: Optional[str] = None,
         timeout: float = 15.0,
+        curve: Optional[Curve] = None,
     ) -> None:
         if resume not in ("fail", "rerun"):
             raise ValueError(f"resume {resume!r}; fail or rerun")
@@ -101,9 +104,9 @@ class Orchestrator:
         self._attempts = Attempts(Path(state))
         try:
             self._subscriber = Subscriber(
-                output, kinds=("decision",), model=model, control=control, cursor=cursor, snapshot=True
+                output, kinds=("decision",), model=model, control=control, cursor=cursor, snapshot=True, curve=curve
             )
-            self._control = Control(control, timeout=timeout)
+            self._control = Control(control, timeout=timeout, curve=curve)
         except BaseException:
             self._attempts.close()
             raise

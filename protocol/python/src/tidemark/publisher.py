@@ -17,6 +17,7 @@ from typing import Any, Optional, SupportsFloat, Union
 import zmq
 
 from . import wire
+from .curve import Curve
 from .errors import ForkError
 from .lane import Refusal
 from .link import Link, LinkOptions, baseline_message
@@ -87,6 +88,7 @@ class Publisher:
         epoch, and what is not acknowledged go on when a process with the same `source`, which must be given, opens it
         again. Without it all that ends with the process.
     on_refused: called, in a thread of this publisher, with each `Refusal`: what the daemon received and would not take.
+    curve: the keys, for a daemon with `security`; its role is `publish`, and `source` lies under its prefix.
     """
 
     _closed = True  # until there is something to close
@@ -109,6 +111,7 @@ class Publisher:
         ring_bytes: int = RING_BYTES,
         ring_file: Union[str, os.PathLike[str], None] = None,
         on_refused: Optional[Callable[[Refusal], None]] = None,
+        curve: Optional[Curve] = None,
     ) -> None:
         endpoint = (RELIABLE if reliable else INGEST) if endpoint is None else endpoint
         check_endpoint(endpoint)
@@ -126,16 +129,14 @@ class Publisher:
             raise ValueError(f"linger of {linger} s; 0 to 3600")
         named = default_source() if source is None else source
         wire.Topic("head", None, None, named).pack()
-        self._block = block
-        self._block_timeout = block_timeout
+        self._block, self._block_timeout = block, block_timeout
         self._limits = frame_bytes, message_bytes
         self._descriptors: OrderedDict[Any, bytes] = OrderedDict()
-        self._descriptors_bytes = 0
-        self._cache = threading.Lock()
+        self._descriptors_bytes, self._cache = 0, threading.Lock()
         options = LinkOptions(endpoint, named, queue, queue_bytes, head_interval, linger, new_epoch())
 
         def configure(socket: zmq.Socket[bytes]) -> None:
-            set_transport(socket, options.endpoint)
+            set_transport(socket, options.endpoint, curve)
             socket.setsockopt(zmq.LINGER, int(linger * 1000))
             socket.setsockopt(zmq.SNDHWM, _LANE_QUEUE if reliable else queue)
             if not reliable:

@@ -12,6 +12,7 @@ from typing import Any, Optional, TypeVar
 import zmq
 
 from .cursors import Position
+from .curve import Curve
 from .errors import ClosedError, ForkError
 from .events import Item
 from .feed import AnyCursor, Feed, configure, configure_control, wait_ms
@@ -51,6 +52,7 @@ class Subscriber:
     cursor: a path, or an object with `load()` and `save(position)`; of this subscriber alone. Without a position in
         it, and without a cursor, it begins with what is published from now on.
     snapshot: begin, where there is no position, with the messages of what is open: alerts and decisions.
+    curve: the keys, for a daemon with `security`; its role is `consume`.
     """
 
     _closed = True  # until there is something to close
@@ -66,6 +68,7 @@ class Subscriber:
         control: Optional[str] = None,
         cursor: AnyCursor = None,
         snapshot: bool = False,
+        curve: Optional[Curve] = None,
     ) -> None:
         self._feed = Feed(kinds, model, version, control, cursor, snapshot)
         self._pid = os.getpid()
@@ -75,11 +78,11 @@ class Subscriber:
         self._context: zmq.Context[Any] = zmq.Context()
         try:
             self._socket = self._context.socket(zmq.SUB)
-            configure(self._socket, endpoint, queue, self._feed)
+            configure(self._socket, endpoint, queue, self._feed, curve)
             self._control: Optional[zmq.Socket[Any]] = None
             if control is not None:
                 self._control = self._context.socket(zmq.DEALER)
-                configure_control(self._control, control)
+                configure_control(self._control, control, curve)
         except BaseException:
             self._context.destroy(linger=0)
             self._wakeup.close()

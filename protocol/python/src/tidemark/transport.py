@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import zmq
+
+from .curve import Curve
 
 
 def check_endpoint(endpoint: str) -> None:
@@ -12,8 +14,10 @@ def check_endpoint(endpoint: str) -> None:
         raise ValueError(f"endpoint {endpoint!r} is neither tcp:// nor ipc://")
 
 
-def set_transport(socket: zmq.Socket[Any], endpoint: str) -> None:
-    """Keep-alive in place of heartbeats, and a reconnect that backs off to 2 s."""
+def set_transport(socket: zmq.Socket[Any], endpoint: str, curve: Optional[Curve]) -> None:
+    """Keys, keep-alive in place of heartbeats, and a reconnect that backs off to 2 s."""
+    if curve is not None:
+        curve.apply(socket)
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 30)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 10)
