@@ -14,6 +14,8 @@ struct SilenceCommand: ParsableCommand {
     @Option(help: "The daemon's control socket.")
     var control = "tcp://127.0.0.1:7412"
 
+    @OptionGroup var keys: KeyOptions
+
     @Flag(help: "The answer as a JSON object.")
     var json = false
 
@@ -23,7 +25,7 @@ struct SilenceCommand: ParsableCommand {
     func validate() throws { try OutputOption.check(timeout) }
 
     func say(_ request: SilenceRequest) throws {
-      let endpoint = try OutputOption.endpoint(control)
+      let endpoint = try keys.endpoint(control)
       try SayOfAlerts(request, to: endpoint, isJSON: json, patience: .seconds(timeout)).run().end()
     }
   }

@@ -1,17 +1,17 @@
 package import Events
 import Foundation
 import Wire
-package import ZeroMQ
+import ZeroMQ
 
 /// `tidemark silence` and `tidemark resolve`: what an operator says of alerts.
 package struct SayOfAlerts {
   private let request: SilenceRequest
-  private let endpoint: Endpoint
+  private let endpoint: ClientEndpoint
   private let isJSON: Bool
   private let patience: Duration
 
   /// - Parameter patience: how long an answer is waited for.
-  package init(_ request: SilenceRequest, to endpoint: Endpoint, isJSON: Bool, patience: Duration) {
+  package init(_ request: SilenceRequest, to endpoint: ClientEndpoint, isJSON: Bool, patience: Duration) {
     self.request = request
     self.endpoint = endpoint
     self.isJSON = isJSON
