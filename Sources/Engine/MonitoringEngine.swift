@@ -90,8 +90,8 @@ package struct MonitoringEngine: Sendable {
 
   /// When the next deadline falls due, in arrival time, or something earlier.
   package var nextDeadline: Timestamp? {
-    let first = min(deadlines.first?.deadline ?? .max, silences.nextEnd)
-    return first == .max ? nil : first
+    let first = deadlines.first?.deadline
+    return silences.nextEnd == .max ? first : min(first ?? .max, silences.nextEnd)
   }
 
   /// Begins, or goes on after a restart: that nobody was there to hear is no silence, so it counts from here. Cost:

@@ -279,7 +279,7 @@ import Wire
     settings.unknownModels = .reject
     try watched.engine.reload(settings)
     #expect(watched.advance(to: 1).map(\.reason) == [.modelRetired])
-    #expect(watched.standing == [] && watched.engine.nextDeadline == nil)
+    #expect(watched.standing == [] && watched.engine.nextDeadline == .max)
     // Taken again, it is watched again.
     try watched.engine.reload(Self.settings { _ in })
     #expect(watched.send(.accuracy(0.5), at: 2).map(\.episode.ordinal) == [2])

@@ -138,7 +138,8 @@ def test_a_replay_is_what_was_published(
 
     ran = run("replay", "--config", config, file)
     assert ran.code == 0, ran.err
-    assert ran.out.splitlines() == bodies.bodies
+    # How long an alert holds, counted from when it was sent, a replay does not say.
+    assert ran.out.splitlines() == [re.sub(rb'"valid_until":"[^"]*",', b"", body) for body in bodies.bodies]
     kinds = {json.loads(body)["type"] for body in bodies.bodies}
     assert len(kinds) >= 6, kinds
     piped = run("replay", "--config", config, "-", input=file.read_bytes())

@@ -110,6 +110,7 @@ def test_the_golden_outputs_are_what_the_binary_says(folder: Path) -> None:
     assert len(recorded) == 3
     for each in recorded:
         valid(each)
+        each["data"].pop("valid_until", None)
         assert each in outputs, json.dumps(each)
 
 

@@ -152,8 +152,8 @@ def test_a_vanished_column_is_a_schema_break_and_hides_nothing(folder: Path) -> 
     ]
     outputs = replayed(folder, population, batches)
     broken, drifted = alerts(outputs, "schema"), alerts(outputs, "drift")
-    assert changes(broken) == ["opened", "resolved"]
-    assert [step_of(each) for each in broken] == [4, 13]
+    assert [each["data"]["state"] for each in broken] == ["firing", "recovering"], "it ends only after a while"
+    assert [step_of(each) for each in broken] == [4, 15]
     assert broken[0]["data"]["top_k"] == [{"name": "ratio", "drift_score": 1}]
     assert (broken[0]["data"]["value"], broken[0]["data"]["threshold"]) == (1, 0)
     assert broken[0]["data"]["severity"] == "high" and broken[0]["data"]["alert_key"] == "fraud/7/schema"
@@ -180,7 +180,8 @@ def test_columns_that_are_unknown_or_of_another_type(
     batches = [population.data(20) for _ in range(3)]
     broken(batches[1])
     outputs = replayed(folder, population, batches)
-    assert changes(alerts(outputs, "schema")) == ["opened", "resolved"], name
+    (opened,) = alerts(outputs, "schema")
+    assert opened["data"]["state"] == "firing", name
     assert judged(outputs)[1]["data"]["schema"][word] == columns
 
 
@@ -228,6 +229,7 @@ def test_the_golden_outputs_are_what_the_binary_says(folder: Path) -> None:
     assert len(recorded) == 3
     for each in recorded:
         valid(each)
+        each["data"].pop("valid_until", None)
         assert each in outputs, json.dumps(each)
 
 
@@ -294,7 +296,8 @@ def test_what_is_known_survives_a_kill(kept: Kept) -> None:
     for _ in range(4):
         scorer.send("features", 100, shift=0.6)
     publisher.settle()
-    for _ in range(12):
+    # Ten minutes after its last rows, and three of their batches, are as they should be.
+    for _ in range(40):
         scorer.send("features", 100)
     resolved = reader.wait_for(lambda each: each.state == "resolved", publisher).json
     assert resolved["correlationid"] == opened["correlationid"]

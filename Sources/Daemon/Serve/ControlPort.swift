@@ -320,6 +320,7 @@ extension ControlRequest {
   fileprivate var role: ClientRoles {
     switch body {
     case .fetch: .consume
+    case .silence(.list): .consume
     case .feedback, .silence: .acknowledge
     }
   }

@@ -84,12 +84,12 @@ package enum FeedbackAnswer: Sendable, Equatable {
       /// The decision is over.
       case final
       case malformed
-      /// The key of the connection may not report.
-      case roleMissing = "role_missing"
       case unknownSilence = "unknown_silence"
       case tooManySilences = "too_many_silences"
       /// No such alert is open.
       case unknownAlert = "unknown_alert"
+      /// The key of the connection may not report.
+      case roleMissing = "role_missing"
       /// Too many requests wait.
       case busy
       /// The journal is failing, and nothing was changed: ask again.
