@@ -13,7 +13,11 @@ import harness
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "protocol/README.md", "protocol/python/README.md", "Tests/Benchmarks/README.md"]
+DOCUMENTS = [
+    "README.md", "CONTRIBUTING.md", "protocol/README.md", "protocol/http/README.md", "protocol/python/README.md",
+    "protocol/service.md", "deploy/README.md", "deploy/notifications.md", "deploy/threat-model.md",
+    "Tests/Benchmarks/README.md",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["publish.py", "subscribe.py", "publish_framed.py", "orchestrator.py"])
@@ -32,6 +36,12 @@ def test_the_configuration_is_right(tmp_path: Path) -> None:
     (tmp_path / "training.csv").write_text("amount,age\n1.0,2.0\n2.0,1.0\n", encoding="utf-8")
     ran = subprocess.run([harness.binary(), "check", "--config", tmp_path / "my.yaml"], capture_output=True, text=True, timeout=30)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_the_picture_of_top_is_the_one_that_its_script_made() -> None:
+    shown = re.search(r"<!-- top.txt -->\n```\n(.*?)```", README, re.DOTALL)
+    assert shown
+    assert shown[1].rstrip() == (ROOT / "deploy" / "screenshots" / "top.txt").read_text(encoding="utf-8").rstrip()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
