@@ -33,6 +33,7 @@ while IFS= read -r -t 30 line <&3; do
   printf '%s\n' "$line" | tee -a "$WORK/daemon.log"
   if [[ $line =~ ingest=([^ ]+)\ .*output=([^ ]+) ]]; then
     INGEST=${BASH_REMATCH[1]} OUTPUT=${BASH_REMATCH[2]}
+    if [[ $line =~ http=([^ ]+) ]]; then say "while it runs: http://${BASH_REMATCH[1]}"; fi
     break
   fi
 done

@@ -10,7 +10,14 @@ import Synchronization
 /// The daemon over HTTP, on threads of its own: one of NIO's for the sockets, those of Swift's pool for the answers, and
 /// one for what waits for a disk. Nothing of it is ever waited for by the thread that serves events.
 package final class AdminServer: Sendable {
-  /// What stopping waits for: answers under way, then the sockets.
+  /// The threads, made once and never ended: what closing connections still schedule would find them gone.
+  private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  private static let disk = {
+    let pool = NIOThreadPool(numberOfThreads: 1)
+    pool.start()
+    return pool
+  }()
+  /// What stopping waits for: answers under way, and the sockets.
   private static let stopPatience = DispatchTimeInterval.milliseconds(300)
 
   /// What the bind came to, told by another thread.
@@ -32,11 +39,11 @@ package final class AdminServer: Sendable {
   /// As bound.
   package let port: Int
   package let host: String
-  private let group: MultiThreadedEventLoopGroup
-  private let disk: NIOThreadPool
   private let listeners: Listeners
   private let connections: Connections
   private let running: Task<Void, Never>
+  /// Signalled when that is over.
+  private let ended: DispatchSemaphore
 
   /// Binds the socket and begins to answer.
   ///
@@ -48,9 +55,7 @@ package final class AdminServer: Sendable {
     _ settings: AdminSettings, name: String, version: String, board: Board, history: HistorySource?
   ) throws(AdminFailure) {
     let token = try settings.tokenFile.map { (file) throws(AdminFailure) in try Token(file: file) }
-    let (group, disk) = (MultiThreadedEventLoopGroup(numberOfThreads: 1), NIOThreadPool(numberOfThreads: 1))
-    disk.start()
-    let loop = group.next()
+    let (group, disk, loop) = (Self.group, Self.disk, Self.group.next())
     let (listeners, connections) = (Listeners(board, on: loop), Connections())
     let routes = Mutex<Routes?>(nil)
     let shared = Shared(routes)
@@ -76,17 +81,19 @@ package final class AdminServer: Sendable {
         start.say(.success(port))
       },
       eventLoopGroup: group, logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })
+    let ended = DispatchSemaphore(value: 0)
     running = Task {
+      defer { ended.signal() }
       do {
         try await server.run()
         start.say(.failure(.bind("\(settings.host):\(settings.port)", "it was stopped")))
       } catch { start.say(.failure(.bind("\(settings.host):\(settings.port)", Self.words(error)))) }
     }
-    (self.group, self.disk, self.listeners, self.connections) = (group, disk, listeners, connections)
+    (self.listeners, self.connections) = (listeners, connections)
+    self.ended = ended
     host = settings.host
     do throws(AdminFailure) { port = try start.wait() } catch {
       listeners.end()
-      Self.end(group, disk)
       throw error
     }
   }
@@ -111,15 +118,7 @@ package final class AdminServer: Sendable {
     listeners.end()
     running.cancel()
     connections.closeAll()
-    Self.end(group, disk)
-  }
-
-  private static func end(_ group: MultiThreadedEventLoopGroup, _ disk: NIOThreadPool) {
-    let done = DispatchSemaphore(value: 0)
-    let queue = DispatchQueue(label: "tidemark-http-end")
-    group.shutdownGracefully(queue: queue) { _ in done.signal() }
-    disk.shutdownGracefully(queue: queue) { _ in done.signal() }
-    for _ in 0..<2 { _ = done.wait(timeout: .now() + stopPatience) }
+    _ = ended.wait(timeout: .now() + Self.stopPatience)
   }
 
   // MARK: Answers

@@ -87,6 +87,7 @@ class Answer:
 
 class Http:
     def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
         self.place = endpoint(daemon.wait_for_line(r"\bready\b", r"http=\S"), "http")
         host, _, port = self.place.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)

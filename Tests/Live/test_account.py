@@ -363,7 +363,11 @@ def outputs(served: Served, messages: list[Frames]) -> list[Output]:
     for frames in messages:
         assert publisher.send_frames(frames)
     publisher.metrics("after", 0.96)
-    return reader.until_kind("assessment.performance", "after")[:-1]
+    said = reader.until_kind("assessment.performance", "after")[:-1]
+    # Until when an alert is to be believed counts from when it came.
+    for output in said:
+        output.event["data"].pop("valid_until", None)
+    return said
 
 
 def plain(frames: Frames) -> Frames:

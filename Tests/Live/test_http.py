@@ -542,3 +542,11 @@ def test_bytes_that_are_no_request_harm_nobody(served: Callable[..., Http], byte
     assert peer.get("/livez").status == 200
     other.close()
     assert peer.get("/readyz").json["status"] == "ready"
+
+
+def test_the_end_says_nothing_but_what_the_log_says(served: Callable[..., Http]) -> None:
+    http = served()
+    assert http.get("/readyz").status == 200
+    http.daemon.stop()
+    strange = [line for line in http.daemon.log.splitlines() if not re.match(r"\d{4}-\d\d-\d\dT\S+Z \w+ ", line)]
+    assert not strange
