@@ -37,12 +37,12 @@ swift test --skip-build
 if [ -z "$QUICK" ]; then
   # libzmq is not instrumented, so ThreadSanitizer is told what of it to leave alone.
   say "socket and decoder tests under ThreadSanitizer"
-  TSAN_OPTIONS="suppressions=$PWD/Tests/tsan.supp halt_on_error=1" \
+  TIDEMARK_TEST_TARGETS=ZeroMQTests,DaemonTests TSAN_OPTIONS="suppressions=$PWD/Tests/tsan.supp halt_on_error=1" \
     swift test --scratch-path .build-tsan --sanitize thread --filter 'ZeroMQTests|DaemonTests'
 
   # Release, since a debug build hides an out-of-bounds raw load from AddressSanitizer.
   say "socket, decoder and kernel tests under AddressSanitizer"
-  ASAN_OPTIONS=detect_leaks=0 \
+  TIDEMARK_TEST_TARGETS=ZeroMQTests,DaemonTests,WireTests,StatisticsTests ASAN_OPTIONS=detect_leaks=0 \
     swift test --scratch-path .build-asan -c release -Xswiftc -enable-testing --sanitize address \
     --filter 'ZeroMQTests|DaemonTests|WireTests|StatisticsTests'
 fi
