@@ -18,6 +18,14 @@ package struct AlertConfiguration: Sendable, Equatable {
 
   package init() {}
 
+  /// The same as a list of one, whose memory the many models under a preset's own settings share.
+  func shared(_ preset: Preset) -> [AlertSettings] {
+    let settings = settings(preset)
+    return Self.presets.first { $0[0] == settings } ?? [settings]
+  }
+
+  private static let presets: [[AlertSettings]] = [[.immediate], [.standard]]
+
   package func settings(_ preset: Preset) -> AlertSettings {
     var settings: AlertSettings = preset == .standard ? .standard : .immediate
     if let hold { settings.hold = hold }

@@ -19,7 +19,8 @@ struct ModelState: Sendable {
 
   let key: ModelKey
   let noDataAfter: Duration?
-  let alerting: AlertSettings
+  private let alertings: [AlertSettings]
+  var alerting: AlertSettings { alertings[0] }
   /// Which settings judge it.
   let ruleRevision: UInt32
   /// How long a word on one of its alerts holds.
@@ -117,7 +118,7 @@ struct ModelState: Sendable {
   ) {
     self.key = key
     noDataAfter = settings.noDataAfter
-    alerting = settings.alerts.settings(settings.preset)
+    alertings = settings.alerts.shared(settings.preset)
     ruleRevision = settings.ruleRevision
     validFor = max(settings.noDataAfter ?? .zero, engine.resend) * 4
     runsDecisionTimers = engine.runsDecisionTimers

@@ -421,7 +421,8 @@ package struct MonitoringEngine: Sendable {
     deadlines.append(state.deadlineArrival)
     modelIndex[key] = models.count - 1
     noteVersion(ofModel: models.count - 1) { engine, model in
-      guard engine.models[model].successorSince == .max else { return }
+      // Events without arrivals of their own say nothing of who is silent when.
+      guard engine.settings.runsDecisionTimers, engine.models[model].successorSince == .max else { return }
       engine.models[model].successorSince = engine.now
       engine.noteChange(ofModel: model)
       engine.deadlines.update(model, to: engine.models[model].deadlineArrival)

@@ -207,6 +207,7 @@ def test_each_bad_line_has_its_reason() -> None:
 #: They need a topic, a clock, tensors or a journal.
 LIVE_ONLY = {"topic_mismatch", "time_refused", "text_ignored", "clock_skew"}
 LIVE_ONLY |= {"feedback_refused", "silence_refused", "out_of_order", "journal_failed", "history_thinned"}
+LIVE_ONLY |= {"key_refused", "role_missing", "source_refused", "handshake_limited"}
 
 
 def test_bad_lines_show_every_reason_that_replay_can_give() -> None:
