@@ -125,6 +125,14 @@ extension FleetSnapshot {
     [.live, .stale, .ended, .silent].map { state in (state, sources.count { $0.state == state }) }
   }
 
+  func silencePage(limit: Int) -> Answer {
+    Answer { writer in
+      writer.member("at", time: at)
+      writer.member("total", silences.count)
+      writer.array("silences", silences.prefix(limit)) { $1.write(to: &$0) }
+    }
+  }
+
   func sourcePage(limit: Int, offset: Int) -> Answer {
     let ordered = sources.sorted { $0.source.text < $1.source.text }
     return Answer { writer in
@@ -184,6 +192,7 @@ extension FleetSnapshot.Ranked {
         writer.object { writer in
           writer.member("monitor", alert.monitor.rawValue)
           writer.member("metric", alert.metric)
+          alert.writeStanding(to: &writer)
           writer.member("severity", alert.episode.severity.rawValue)
           writer.member("episode_id", alert.episodeID(of: summary.key))
           writer.member("opened_at", time: alert.episode.openedAt)

@@ -53,12 +53,15 @@ extension FleetSnapshot {
     }
     text.family("tidemark_sources", .gauge, "Sources, by state.")
     for (state, count) in sourcesByState { text.sample([("state", state.rawValue)], count) }
-    text.family("tidemark_alerts", .gauge, "Alerts that are open, by severity.")
-    for severity in Severity.allCases {
-      let open =
-        models.reduce(0) { $0 + $1.summary.alerts.count { $0.episode.severity == severity } }
-        + sourceAlerts.count { $0.episode.severity == severity }
-      text.sample([("state", "firing"), ("severity", severity.rawValue)], open)
+    text.family("tidemark_alerts", .gauge, "Alerts that are open, by where they stand and by severity.")
+    for state in [AlertState.firing, .recovering] {
+      for severity in Severity.allCases {
+        func count(_ alerts: [AlertReport]) -> Int {
+          alerts.count { $0.state == state && $0.episode.severity == severity }
+        }
+        let open = models.reduce(count(sourceAlerts)) { $0 + count($1.summary.alerts) }
+        text.sample([("state", state.rawValue), ("severity", severity.rawValue)], open)
+      }
     }
   }
 

@@ -10,6 +10,8 @@ package final class FleetSnapshot: Sendable {
   package let models: [ModelReport]
   package let sources: [SourceReport]
   package let sourceAlerts: [AlertReport]
+  /// Those in force.
+  package let silences: [Silence]
   package let account: AccountReport
   package let journal: JournalReport
   package let modelLimit: Int
@@ -18,8 +20,10 @@ package final class FleetSnapshot: Sendable {
 
   package init(
     at: Timestamp, models: [ModelReport], sources: [SourceReport], sourceAlerts: [AlertReport],
-    account: AccountReport, journal: JournalReport, modelLimit: Int, sourceLimit: Int
+    silences: [Silence] = [], account: AccountReport, journal: JournalReport, modelLimit: Int,
+    sourceLimit: Int
   ) {
+    self.silences = silences
     (self.at, self.models, self.sources, self.sourceAlerts) = (at, models, sources, sourceAlerts)
     (self.account, self.journal) = (account, journal)
     (self.modelLimit, self.sourceLimit) = (modelLimit, sourceLimit)

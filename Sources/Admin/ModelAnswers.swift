@@ -127,6 +127,10 @@ extension RetrainReport.Block {
       ("open_decision", "\(decision.id) is \(decision.state.rawValue)", until == .max ? nil : until)
     case .observing: ("observe", "mode observe: decided and explained, asked of nobody", nil)
     case .journalFailing: ("journal_failing", "nothing is decided, since it could not be kept", nil)
+    case .fleetHold:
+      ("fleet_hold", "many models of its feed drift at once: that is the data, not the model", nil)
+    case .inhibited(let by):
+      ("inhibited", "its drift follows from \(by.map(\.alertType).joined(separator: " and "))", nil)
     }
   }
 }

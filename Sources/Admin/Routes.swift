@@ -80,6 +80,9 @@ struct Routes: Sendable {
     case ("models", 6) where segments[5] == "history":
       return await history(of: segments[3], segments[4], try HistorySpan(target, now: board.now()))
     case ("alerts", 3): return try await alerts(target)
+    case ("silences", 3):
+      let limit = try target.integer("limit", 1...AdminLimits.page, default: 100)
+      return await withSnapshot { $0.silencePage(limit: limit) }
     case ("decisions", 3): return try await decisions(target)
     case ("decisions", 4): return await decision(segments[3])
     case ("sources", 3):

@@ -4,6 +4,13 @@ import Wire
 // Alerts and decisions as JSON; every key as in the OpenAPI file.
 
 extension AlertReport {
+  /// Where it stands and what is known of it beside.
+  func writeStanding(to writer: inout JSONWriter) {
+    writer.member("state", state.rawValue)
+    writer.array("flags", flags.words) { $0.string($1.description) }
+    writer.array("inhibited_by", flags.inhibitors) { $0.string($1.alertType) }
+  }
+
   /// - Parameter told: the last message about it, where that is kept.
   func write(to writer: inout JSONWriter, of model: ModelKey, _ told: ToldMessage.Content?) {
     writer.object { writer in
@@ -14,7 +21,9 @@ extension AlertReport {
       writer.member("monitor", monitor.rawValue)
       writer.member("metric", metric)
       writer.member("type", monitor.alertType)
-      writer.member("state", "firing")
+      writeStanding(to: &writer)
+      // Only what is over is over for a reason.
+      writer.member("reason", nil as String?)
       writer.member("severity", episode.severity.rawValue)
       writer.member("rev", episode.revision)
       writer.member("opened_at", time: episode.openedAt)
@@ -49,6 +58,9 @@ extension ToldMessage.Content {
       writer.member("metric", data.metric)
       writer.member("type", data.type ?? "")
       writer.member("state", data.state)
+      writer.array("flags", data.flags ?? []) { $0.string($1) }
+      writer.array("inhibited_by", data.inhibitedBy ?? []) { $0.string($1) }
+      writer.member("reason", data.reason)
       writer.member("severity", data.severity ?? "")
       writer.member("rev", data.rev)
       writer.member("opened_at", data.openedAt)

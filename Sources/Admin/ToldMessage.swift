@@ -43,6 +43,10 @@ final class ToldMessage: Sendable {
     var rev: UInt64
     var state: String
     // Of alerts.
+    var flags: [String]?
+    var inhibitedBy: [String]?
+    /// Why it ended; of decisions, why it failed.
+    var reason: String?
     var episodeId: String?
     var alertKey: String?
     var monitor: String?

@@ -49,6 +49,9 @@ package struct AlertPolicy: Sendable, Equatable {
   /// Where it stands; nil while it is inactive.
   package var state: AlertState? { courses.first?.state }
 
+  /// What is known of the open episode beside that; as last noted.
+  package var flags: AlertFlags { courses.first?.flags ?? [] }
+
   /// Whether a finding could change anything: one that violates nothing, while nothing is known, cannot.
   package func isMoved(byViolation isViolated: Bool) -> Bool { isViolated || !courses.isEmpty }
 

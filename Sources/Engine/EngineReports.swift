@@ -44,14 +44,25 @@ extension MonitoringEngine {
     modelIndex[key].map { models[$0].detail(ledgers, at: now, isHeld: isHeld) }
   }
 
-  /// Alerts that are open about sources.
+  /// Alerts that are open about sources, and about what they send to many models. Cost: O(sources).
   package var sourceAlerts: [AlertReport] {
-    ledgers.compactMap { ledger in
+    let rivals = ledgers.compactMap { ledger in
       ledger.rivalry.openEpisode.map {
         AlertReport(monitor: .duplicateSource, source: ledger.source, episode: $0)
       }
     }
+    return rivals
+      + breaker.feeds.values.compactMap { feed in
+        feed.policy.standing.map { standing in
+          AlertReport(
+            monitor: .fleet, source: feed.source, episode: standing.episode, value: standing.finding.value,
+            threshold: standing.finding.threshold, state: standing.state, flags: standing.flags)
+        }
+      }
   }
+
+  /// The silences in force, in the order in which they were made; at most a thousand.
+  package var silencesInForce: [Silence] { silences.silences }
 
   /// What is held at most.
   package var limits: EngineLimits { settings.limits }

@@ -24,7 +24,7 @@ extension ModelState {
   }
 
   /// What keeps it from being retrained whatever its rules say.
-  private func holds(_ drift: RetrainEvidence.Drift?) -> Set<RetrainKeep.Reason> {
+  func holds(_ drift: RetrainEvidence.Drift?) -> Set<RetrainKeep.Reason> {
     var holds: Set<RetrainKeep.Reason> = []
     if let drift, drift.isDetected, isDriftInhibited { holds.insert(.inhibited) }
     if isFleetHeld { holds.insert(.fleetAnomaly) }

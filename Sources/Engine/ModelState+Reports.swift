@@ -32,7 +32,10 @@ extension ModelState {
     var open: [AlertReport] = []
     func note(_ policy: AlertPolicy, _ monitor: MonitorKind, metric: String? = nil) {
       guard let episode = policy.openEpisode else { return }
-      open.append(AlertReport(monitor: monitor, metric: metric, episode: episode))
+      open.append(
+        AlertReport(
+          monitor: monitor, metric: metric, episode: episode, state: policy.state ?? .firing,
+          flags: policy.flags))
     }
     note(alerts.accuracy, .accuracy)
     note(alerts.latency, .latency)
@@ -72,12 +75,17 @@ extension ModelState {
       RetrainEvidence.Drift(
         isDetected: $0.drifted > 0, maximumScore: $0.score ?? 0, severity: $0.severity)
     }
+    let holds = holds(evidence)
     var asked = trigger
-    let assessment = asked.evaluate(at: time, accuracyBreach: performance.accuracyBreach, drift: evidence)
+    let assessment = asked.evaluate(
+      at: time, accuracyBreach: performance.accuracyBreach,
+      drift: holds.contains(.inhibited) ? nil : evidence,
+      isHeld: holds.contains(.fleetAnomaly))
     return RetrainReport(
       isObserving: trigger.policy.mode == .observe, wouldRetrain: assessment.shouldRetrain && !isHeld,
       rules: rules(assessment, last, since: trigger.lastRetrain.duration(to: time)),
-      blocks: blocks(assessment, isHeld: isHeld), minimumTime: trigger.policy.minimumTimeBetweenRetrains,
+      blocks: blocks(assessment, holds, isHeld: isHeld),
+      minimumTime: trigger.policy.minimumTimeBetweenRetrains,
       lastRetrain: trigger.lastRetrain, coverage: feeds.coverage(sources))
   }
 
@@ -102,12 +110,17 @@ extension ModelState {
     ]
   }
 
-  private func blocks(_ assessment: RetrainAssessment, isHeld: Bool) -> [RetrainReport.Block] {
+  private func blocks(
+    _ assessment: RetrainAssessment, _ holds: Set<RetrainKeep.Reason>, isHeld: Bool
+  ) -> [RetrainReport.Block] {
     var blocks: [RetrainReport.Block] = []
     let constraints = assessment.constraints
-    if !constraints.accuracyTrigger && !constraints.driftTrigger && !constraints.timeTrigger {
+    if holds.contains(.inhibited) {
+      blocks.append(.inhibited(by: flags(of: .drift).inhibitors))
+    } else if !constraints.accuracyTrigger && !constraints.driftTrigger && !constraints.timeTrigger {
       blocks.append(.noRuleFires)
     }
+    if holds.contains(.fleetAnomaly) { blocks.append(.fleetHold) }
     if !constraints.isMinimumTimeSatisfied {
       blocks.append(
         .minimumTime(trigger.policy.minimumTimeBetweenRetrains, until: trigger.nextAllowed))

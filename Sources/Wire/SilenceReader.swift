@@ -124,7 +124,7 @@ extension Silence.Terms {
 
 extension Silence {
   /// As an answer lists it.
-  func write(to writer: inout JSONWriter) {
+  package func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("id", id)
       terms.write(to: &writer)

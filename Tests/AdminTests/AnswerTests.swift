@@ -94,6 +94,24 @@ import Wire
     #expect(chronicle.beginning == .init(epoch: 7, number: 0) && chronicle.end == .init(epoch: 7, number: 1))
   }
 
+  @Test func whatAMessageSaysBesideIsTold() throws {
+    func told(_ more: String) throws -> String {
+      let body = """
+        {"time": "2026-03-02T04:10:00Z", "subject": "m", "data": {"rev": 3, "state": "resolved", "top_k": []\(more)}}
+        """
+      let message = ToldMessage(kind: .alert, epoch: 1, number: 1, subject: nil, body: Array(body.utf8))
+      var writer = JSONWriter()
+      try #require(message.content).writeAlert(to: &writer)
+      return String(decoding: writer.bytes, as: UTF8.self)
+    }
+    let said = #", "flags": ["stale", "inhibited"], "inhibited_by": ["no_data"], "reason": "expired""#
+    #expect(
+      try told(said).contains(
+        #""state":"resolved","flags":["stale","inhibited"],"inhibited_by":["no_data"],"reason":"expired""#))
+    // One of an earlier version.
+    #expect(try told("").contains(#""state":"resolved","flags":[],"inhibited_by":[],"reason":null"#))
+  }
+
   @Test func whatIsNoMessageOfOursHasNoContent() {
     for body in ["", "{}", "[1]", "{\"time\": 3}", "\u{0}"] {
       #expect(

@@ -36,10 +36,14 @@ private func summary(
     alerts: alerts, decision: nil, nextAllowedRetrain: time)
 }
 
-private func alert(_ severity: Severity, _ monitor: MonitorKind = .accuracy) -> AlertReport {
+private func alert(
+  _ severity: Severity, _ monitor: MonitorKind = .accuracy, state: AlertState = .firing,
+  flags: AlertFlags = []
+) -> AlertReport {
   AlertReport(
     monitor: monitor,
-    episode: Episode(ordinal: 1, revision: 1, openedAt: Timestamp(nanoseconds: 0), severity: severity))
+    episode: Episode(ordinal: 1, revision: 1, openedAt: Timestamp(nanoseconds: 0), severity: severity),
+    state: state, flags: flags)
 }
 
 @Suite struct BoardTests {
@@ -127,9 +131,10 @@ private func alert(_ severity: Severity, _ monitor: MonitorKind = .accuracy) -> 
     let model = summary("m")
     #expect(model.state(at: Timestamp(nanoseconds: 60_000_000_000)) == .healthy)
     #expect(model.state(at: Timestamp(nanoseconds: 60_000_000_001)) == .stale)
-    var silenced = summary("s", alerts: [alert(.high)])
-    silenced.isSilenced = true
+    let silenced = summary("s", alerts: [alert(.high, flags: .silenced)])
     #expect(silenced.state(at: time) == .silenced && silenced.urgency(at: time) == 0.45)
+    let half = summary("s", alerts: [alert(.high, flags: .silenced), alert(.low, .drift)])
+    #expect(half.state(at: time) == .alerting && half.urgency(at: time) == 0.91)
   }
 
   @Test func whatIsNoNumberIsNull() throws {
@@ -157,6 +162,23 @@ private func alert(_ severity: Severity, _ monitor: MonitorKind = .accuracy) -> 
     let stale = try #require(
       fleet([one, two], at: Timestamp(nanoseconds: 100_000_000_000)).delta(since: before))
     #expect(String(decoding: stale, as: UTF8.self).contains("\"one\""))
+  }
+
+  @Test func alertsAreCountedByWhereTheyStand() {
+    let fleet = snapshot(
+      at: time,
+      [
+        summary("a", alerts: [alert(.high), alert(.high, .drift, state: .recovering)]),
+        summary("b", alerts: [alert(.high, flags: .silenced)]),
+      ])
+    let text = String(
+      decoding: fleet.metrics(
+        isOpenMetrics: false, version: "1", surroundings: Surroundings(), since: time, listeners: 0),
+      as: UTF8.self)
+    #expect(text.contains("tidemark_alerts{state=\"firing\",severity=\"high\"} 2\n"))
+    #expect(text.contains("tidemark_alerts{state=\"recovering\",severity=\"high\"} 1\n"))
+    #expect(text.contains("tidemark_alerts{state=\"recovering\",severity=\"low\"} 0\n"))
+    #expect(text.contains("tidemark_models{state=\"silenced\"} 1\n"))
   }
 
   @Test func metricsEndAsOpenMetricsDoAndEscapeNames() {

@@ -116,4 +116,59 @@ import Testing
     }
     #expect(agreed[0] > 10 && agreed[1] > 5, "both happen: \(agreed)")
   }
+
+  /// Silenced is a model of which a silence matches every open alert.
+  @Test func aReportSaysWhatIsSilenced() throws {
+    var engine = MonitoringEngine(settings: Self.settings(.reference))
+    let key = ModelKey(name: ModelName("m")!)
+    func summary(at seconds: Double) throws -> ModelSummary {
+      engine.advance(to: .test(seconds), into: &effects)
+      return try #require(engine.detail(of: key)).summary
+    }
+    func say(_ monitor: String, id: String, for seconds: Int64, at time: Double) {
+      let terms = Silence.Terms(
+        matchers: [Silence.Matcher(.monitor, monitor)!], end: .after(.seconds(seconds)), createdBy: "ana",
+        comment: "")
+      let origin = Origin(source: SourceName("cli")!, model: .unspecified)
+      let header = EventHeader(id: .text(id), origin: origin)
+      engine.handle(.create(id: id, terms), of: header, at: .test(time), into: &effects)
+    }
+    var effects: [Effect] = []
+    engine.beginReporting()
+    _ = engine.handle(.test("b", 0, .baseline(column: [-1, 1])), at: .test(0))
+    say("accuracy", id: "early", for: 1_000, at: 0.5)
+    #expect(try !summary(at: 0.6).isSilenced, "nothing is open")
+    _ = engine.handle(.test("1", 1, .accuracy(0.5)), at: .test(1))
+    #expect(try summary(at: 1).state(at: .test(1)) == .silenced)
+    _ = engine.handle(.test("2", 2, .column([3, 3])), at: .test(2))
+    let half = try summary(at: 2)
+    #expect(half.alerts.map(\.flags) == [.silenced, []] && half.state(at: .test(2)) == .alerting)
+    while engine.takeReports(limit: 10, { _, _ in }) {}
+    say("dr*", id: "late", for: 10, at: 3)
+    var told: [ModelSummary] = []
+    _ = engine.takeReports(limit: 10) { told.append($1.summary) }
+    #expect(told.map(\.isSilenced) == [true], "it is told without an event of the model")
+    #expect(engine.silencesInForce.map(\.id) == ["early", "late"])
+    #expect(try !summary(at: 14).isSilenced && engine.silencesInForce.map(\.id) == ["early"])
+  }
+
+  @Test func aReportSaysThatAnAlertRecovers() throws {
+    var engine = MonitoringEngine(settings: Self.settings(.standard))
+    let key = ModelKey(name: ModelName("m")!)
+    let baseline = BaselineUpdate(counts: CaseCounts(correct: 9_500, total: 10_000))
+    _ = engine.handle(.test("b", 0, .baseline(baseline)), at: .test(0))
+    var told: [AlertState] = []
+    for step in 1...1_000 {
+      let counts = CaseCounts(correct: step <= 10 ? 50 : 100, total: 100)
+      let event = Event.test(
+        "\(step)", Double(step), .metrics(Metrics(accuracy: nil, latencyMilliseconds: nil, counts: counts)))
+      let published = engine.handle(event, at: .test(Double(step))).outputs.compactMap { output in
+        if case .alert(let alert) = output { alert.state } else { nil }
+      }
+      let standing = try #require(engine.detail(of: key)).summary.alerts.map(\.state)
+      if let state = published.last { #expect(standing == (state == .resolved ? [] : [state])) }
+      if let state = standing.first, told.last != state { told.append(state) }
+    }
+    #expect(told == [.firing, .recovering])
+  }
 }

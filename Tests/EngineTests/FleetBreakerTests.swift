@@ -82,15 +82,22 @@ import Wire
     #expect(opened.finding.source?.text == "feed")
     #expect(fleet.engine.standingAlertsOfSources.count == 1)
     if restarts { try fleet.restart() }
+    let told = try #require(fleet.engine.sourceAlerts.first)
+    #expect(told.monitor == .fleet && told.source?.text == "feed" && told.episode == opened.episode)
+    #expect(told.value == 5 && told.threshold == 5 && told.state == .firing)
     fleet.outputs = []
     for _ in 0..<20 { fleet.send(0..<10, shift: 3, step: 60) }
     #expect(fleet.decisions == 0)
+    let held = try #require(fleet.engine.detail(of: ModelKey(name: ModelName("m0")!))).retrain
+    #expect(!held.wouldRetrain && held.blocks.contains(.fleetHold) && !held.blocks.contains(.noRuleFires))
     #expect(fleet.keeps.contains(.fleetAnomaly))
     #expect(fleet.alerts(.fleet).isEmpty && fleet.alerts(.drift).allSatisfy { $0.change == .opened })
     // The feed is mended.
     for _ in 0..<40 { fleet.send(0..<10, shift: 0, step: 60) }
     #expect(fleet.alerts(.fleet).map(\.change) == [.resolved])
-    #expect(fleet.engine.standingAlertsOfSources.isEmpty)
+    #expect(fleet.engine.standingAlertsOfSources.isEmpty && fleet.engine.sourceAlerts.isEmpty)
+    let over = try #require(fleet.engine.detail(of: ModelKey(name: ModelName("m0")!))).retrain
+    #expect(!over.blocks.contains(.fleetHold))
   }
 
   /// Of a large feed five are few; over an hour they are not at once; by another source they are not together.

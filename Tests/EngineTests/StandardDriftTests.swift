@@ -138,6 +138,9 @@ import Wire
     #expect(broken.finding.topFeatures.map(\.name) == ["a", "b", "word", "d"])
     let drift = try #require(alerts.first { $0.finding.monitor == .drift })
     #expect(drift.finding.topFeatures.map(\.name) == ["c"])
+    let told = try #require(watched.engine.detail(of: ModelKey(name: ModelName("m")!)))
+    #expect(told.retrain.blocks.contains(.inhibited(by: [.schema])) && !told.retrain.wouldRetrain)
+    #expect(told.summary.alerts.first { $0.monitor == .drift }?.flags == .inhibitedBySchema)
     var back: [AlertTransition] = []
     for _ in 0..<6 {
       watched.seconds += 299

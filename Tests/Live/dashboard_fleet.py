@@ -148,6 +148,8 @@ class Fleet:
             "episode_id": "ep-" + digest(model.seed, monitor, int(opened)), "model": model.name, "version": model.version,
             "source": None, "monitor": monitor, "metric": None, "type": kinds[monitor],
             "state": "firing" if until is None else "resolved", "severity": severity, "rev": 1 if until is None else 2,
+            "flags": ["silenced"] if model.fate == "silenced" and until is None else [], "inhibited_by": [],
+            "reason": None if until is None else "recovered",
             "opened_at": rfc3339(opened), "changed_at": rfc3339(until or opened), "value": value, "threshold": threshold,
             "top_k": [],
         }  # fmt: skip
@@ -176,6 +178,15 @@ class Fleet:
         if model.fate == "stale":
             found.append(self.alert(model, "no_data", "medium", now - 30 * 60, 2400.0, 600.0))
         return found
+
+    def silences(self) -> list[Json]:
+        now = self.began + 6 * DAY
+        quiet = [model for model in self.models.values() if model.fate == "silenced"]
+        return [
+            {"id": "si-" + digest(model.seed), "matchers": {"model": model.name, "monitor": "*"}, "created_by": "ana",
+             "comment": "moves to another feed", "created_at": rfc3339(now - HOUR), "ends_at": rfc3339(now + 2 * HOUR)}
+            for model in quiet
+        ]  # fmt: skip
 
     # MARK: Decisions
 

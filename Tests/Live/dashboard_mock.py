@@ -67,7 +67,7 @@ class Answers:
             "accuracy": model.accuracy(at, now), "baseline_accuracy": model.baseline,
             "latency_ms": None if model.fate == "learning" else model.latency_ms(at, now),
             "drift": self.drift(model, at), "recent_drift": model.recent if model.fate != "learning" else [],
-            "alerts": [{key: a[key] for key in ("monitor", "metric", "severity", "episode_id", "opened_at")} for a in alerts],
+            "alerts": [{key: a[key] for key in ("monitor", "metric", "state", "flags", "inhibited_by", "severity", "episode_id", "opened_at")} for a in alerts],
             "decision": model.decision, "next_allowed_retrain": rfc3339(now + 0.4 * DAY),
         }  # fmt: skip
 
@@ -362,6 +362,9 @@ class _Handler(BaseHTTPRequestHandler):
                  "/api/v1/alerts": lambda: answers.alerts(query, now), "/api/v1/decisions": lambda: answers.decisions(query, now)}  # fmt: skip
         if path in fixed:
             return fixed[path]()
+        if path == "/api/v1/silences":
+            silences = self.mock.fleet.silences()
+            return {"at": rfc3339(now), "total": len(silences), "silences": silences}
         if path == "/api/v1/sources":
             sources = answers.sources(now)
             return {"at": rfc3339(now), "total": len(sources), "offset": 0, "sources": sources}

@@ -6,6 +6,7 @@ What is asserted of speed is how much of the page exists and how often the brows
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -250,6 +251,16 @@ def test_nothing_yet_says_what_to_do(serve: Serve, view: Open) -> None:
     for place in ("#/alerts", "#/decisions", "#/account"):
         page.run(f"location.hash = '{place}'")
         page.wait("document.querySelector('main .nothing')")
+
+
+def test_silences_in_force_are_shown_with_what_they_match(serve: Serve, view: Open) -> None:
+    page = view(serve(Fleet(100)), "#/alerts", until="document.querySelector('main table')")
+    page.wait("document.getElementById('c-silences').checkVisibility()")
+    text = page.text()
+    assert "maps/uplift-01" in text and "moves to another feed" in text and re.search("in [12]\u202fh", text), text
+    assert page.run("[...document.querySelectorAll('.chip')].some((chip) => chip.textContent === 'silenced')")
+    page = view(serve(Fleet(5)), "#/alerts", until="document.querySelector('main table')")
+    assert not page.run("document.getElementById('c-silences').checkVisibility()")
 
 
 # MARK: Hostile names

@@ -22,7 +22,7 @@ SPECIFICATION = yaml.safe_load((REPOSITORY / "protocol" / "http" / "openapi.yaml
 
 @pytest.fixture(scope="module")
 def mock() -> Iterator[Mock]:
-    made = Mock(Fleet(60, hostile=True))
+    made = Mock(Fleet(100, hostile=True))
     yield made
     made.close()
 
@@ -46,6 +46,7 @@ def ask(mock: Mock, path: str) -> Any:
         ("/api/v1/models?q=fraud&state=alerting", "ModelPage"),
         ("/api/v1/alerts?state=open", "AlertList"),
         ("/api/v1/alerts?state=recent", "AlertList"),
+        ("/api/v1/silences", "SilenceList"),
         ("/api/v1/decisions", "DecisionList"),
         ("/api/v1/sources", "SourceList"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
@@ -13,7 +14,7 @@ import harness
 import pytest
 from delivery_peers import Context, until
 from delivery_served import SECOND, Kept, Start, decide
-from http_peer import OPENAPI, Http, Stream, contract, validator
+from http_peer import OPENAPI, Http, Json, Stream, contract, validator
 from live import Publisher
 from openapi_spec_validator import validate
 
@@ -155,6 +156,74 @@ def test_it_says_why_a_model_is_not_retrained(kept: Kept) -> None:
     assert 600 <= rules["elapsed_time"]["value"] < 3600 and why["economics"] is None
     fine = peer.model("fine")["retrain"]
     assert [each["code"] for each in fine["blocks"]] == ["no_rule_fires", "minimum_time"]
+
+
+def test_silences_and_what_they_match_are_told(kept: Kept) -> None:
+    kept.serve()
+    peer, publisher = Http(kept.daemon), kept.reliable()
+    publisher.metrics("fraud", 0.5)
+    publisher.settle()
+    peer.until("/api/v1/models", lambda page: page["models"][0]["state"] == "alerting", "an alert")
+    assert peer.json("/api/v1/silences")["silences"] == []
+    control = ("--control", kept.endpoint("control"))
+    for name, comment in (("night", "a new region"), ("other", "")):
+        more = ["--comment", comment] if comment else []
+        made = harness.run(
+            "silence", "add", "--model", "fr*", "--for", "2h", "--by", "ana", "--id", name, *more, *control
+        )
+        assert made.code == 0, made.err
+    peer.until("/api/v1/silences", lambda page: page["total"] == 2, "both")
+    page = peer.json("/api/v1/silences?limit=1")
+    (silence,) = page["silences"]
+    assert (page["total"], silence["id"], silence["created_by"]) == (2, "night", "ana")
+    assert (silence["matchers"], silence["comment"]) == ({"model": "fr*"}, "a new region")
+    assert json.loads(harness.run("silence", "list", "--json", *control).out)["silences"][0] == silence
+
+    def silenced(page: Json) -> bool:
+        return bool(page["models"][0]["state"] == "silenced")
+
+    model = peer.until("/api/v1/models", silenced, "it is silenced")["models"][0]
+    assert (model["urgency"], model["alerts"][0]["flags"], model["alerts"][0]["state"]) == (0.45, ["silenced"], "firing")
+    assert peer.json("/api/v1/models")["by_state"]["silenced"] == 1
+    assert peer.model("fraud")["alerts"][0]["flags"] == ["silenced"]
+    for selection in ("open", "recent"):
+        (alert,) = peer.json(f"/api/v1/alerts?state={selection}")["alerts"]
+        assert (alert["flags"], alert["inhibited_by"], alert["reason"]) == (["silenced"], [], None), selection
+    assert 'tidemark_models{state="silenced"} 1' in peer.get("/metrics").text
+    for name in ("night", "other"):
+        assert harness.run("silence", "expire", name, *control).code == 0
+    peer.until("/api/v1/models", lambda page: page["models"][0]["state"] == "alerting", "it is not any more")
+    peer.until("/api/v1/silences", lambda page: page["total"] == 0, "none")
+    publisher.metrics("fraud", 0.97)
+    publisher.settle()
+    over = peer.until("/api/v1/alerts?state=recent", lambda page: page["alerts"][0]["state"] == "resolved", "its end")
+    assert over["alerts"][0]["reason"] == "recovered"
+    assert peer.get("/api/v1/silences?limit=0").held_to("/api/v1/silences").status == 400
+
+
+def test_an_alert_that_recovers_is_told_so(kept: Kept) -> None:
+    kept.said["defaults"] = {"preset": "standard", "baseline": {"accuracy": 0.95}, "alerts": {"keep_firing_for": "30m"}}
+    kept.serve()
+    peer, publisher = Http(kept.daemon), kept.reliable()
+    at = time.time_ns() - 30 * 86_400 * SECOND
+
+    def send(accuracy: float) -> None:
+        nonlocal at
+        for _ in range(10):
+            at += 60 * SECOND
+            publisher.metrics("fraud", accuracy, at)
+        publisher.settle()
+
+    def is_in(state: str) -> Callable[[Json], bool]:
+        return lambda page: [each["state"] for each in page["alerts"]] == [state]
+
+    peer.until("/api/v1/alerts", is_in("firing"), "it fires", lambda: send(0.3))
+    peer.until("/api/v1/alerts", is_in("recovering"), "it recovers", lambda: send(0.96))
+    assert [each["state"] for each in peer.model("fraud")["alerts"]] == ["recovering"]
+    assert peer.json("/api/v1/models")["models"][0]["alerts"][0]["state"] == "recovering"
+    metrics = peer.get("/metrics").text
+    assert 'tidemark_alerts{state="recovering",severity="high"} 1' in metrics
+    assert 'tidemark_alerts{state="firing",severity="high"} 0' in metrics
 
 
 def test_features_come_with_scores_and_under_standard_with_distributions(kept: Kept, context: Context) -> None:

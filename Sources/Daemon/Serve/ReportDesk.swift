@@ -92,7 +92,8 @@ struct ReportDesk {
     board.post(
       FleetSnapshot(
         at: now, models: reports, sources: delivery.engine.sourceReports,
-        sourceAlerts: delivery.engine.sourceAlerts, account: account,
+        sourceAlerts: delivery.engine.sourceAlerts, silences: delivery.engine.silencesInForce,
+        account: account,
         journal: delivery.journalReport(bytes: figures.journalBytes), modelLimit: limits.models,
         sourceLimit: limits.sources))
   }

@@ -139,6 +139,10 @@ package struct RetrainReport: Sendable, Equatable {
     case observing
     /// Nothing is decided, since it could not be kept.
     case journalFailing
+    /// Many models of its feed drift at once: that is the data, not the model.
+    case fleetHold
+    /// Its drift follows from other alerts, and is no reason.
+    case inhibited(by: [MonitorKind])
   }
 
   package var isObserving: Bool

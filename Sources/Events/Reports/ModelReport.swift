@@ -23,8 +23,8 @@ package struct ModelSummary: Sendable, Equatable {
   package var events: UInt64
   /// Whether a reference is still being learned, or nothing was measured yet.
   package var isLearning: Bool
-  /// Whether its alerts are told to nobody.
-  package var isSilenced = false
+  /// Whether silences match every alert that is open, so that nobody is notified.
+  package var isSilenced: Bool { !alerts.isEmpty && alerts.allSatisfy { $0.flags.contains(.silenced) } }
   /// The latest, as a share.
   package var accuracy: Double?
   package var baselineAccuracy: Double
@@ -66,7 +66,7 @@ package struct ModelSummary: Sendable, Equatable {
   }
 
   package func state(at now: Timestamp) -> State {
-    if isSilenced && !alerts.isEmpty { return .silenced }
+    if isSilenced { return .silenced }
     if alerts.contains(where: { $0.monitor != .noData }) { return .alerting }
     if !alerts.isEmpty || lastHeard.duration(to: now) > staleAfter { return .stale }
     return isLearning ? .learning : .healthy
@@ -138,13 +138,17 @@ package struct AlertReport: Sendable, Equatable {
   package var episode: Episode
   package var value: Double?
   package var threshold: Double?
+  /// `firing` or `recovering`.
+  package var state: AlertState
+  package var flags: AlertFlags
 
   package init(
     monitor: MonitorKind, metric: String? = nil, source: SourceName? = nil, episode: Episode,
-    value: Double? = nil, threshold: Double? = nil
+    value: Double? = nil, threshold: Double? = nil, state: AlertState = .firing, flags: AlertFlags = []
   ) {
     (self.monitor, self.metric, self.source) = (monitor, metric, source)
     (self.episode, self.value, self.threshold) = (episode, value, threshold)
+    (self.state, self.flags) = (state, flags)
   }
 }
 

@@ -61,6 +61,7 @@ const paths = {
   history: (model, version, from, to) =>
     `/api/v1/models/${part(model)}/${part(version)}/history?from=${part(from)}&to=${part(to)}`,
   alerts: (state) => `/api/v1/alerts?state=${state}&limit=1000`,
+  silences: () => '/api/v1/silences?limit=1000',
   decisions: (model) => `/api/v1/decisions?limit=200${model === undefined ? '' : `&model=${part(model)}`}`,
   decision: (id) => `/api/v1/decisions/${part(id)}`,
   sources: () => '/api/v1/sources?limit=1000',

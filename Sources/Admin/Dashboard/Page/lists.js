@@ -49,18 +49,21 @@ function asking({ root, title, place, ask, parts, show, isTold }) {
 export function alertsView(root) {
   const open = card('Open', { id: 'c-open', wide: true });
   const over = card('Resolved lately', { id: 'c-over', wide: true });
+  const silences = card('Silences in force', { id: 'c-silences', wide: true });
   const quiet = card('Silenced models', { id: 'c-silenced', wide: true });
   return asking({
-    root, title: 'Alerts', place: 'alerts', parts: [open.section, quiet.section, over.section],
-    ask: () => Promise.all([get(paths.alerts('open')), get(paths.alerts('recent'))]),
+    root, title: 'Alerts', place: 'alerts', parts: [open.section, silences.section, quiet.section, over.section],
+    ask: () => Promise.all([get(paths.alerts('open')), get(paths.alerts('recent')), get(paths.silences())]),
     isTold: (change) => change.alert !== undefined || change.alerts === true,
-    show: ([now, recent]) => {
+    show: ([now, recent, inForce]) => {
       const silenced = [...store.models.values()].filter((model) => model.state === 'silenced');
       const resolved = recent.alerts.filter((alert) => alert.state === 'resolved').slice(0, 200);
       renew(open.body, JSON.stringify(now.alerts), () => (now.alerts.length > 0 ? alertTable('Open alerts', now.alerts, false)
         : h('p', { class: 'nothing' }, 'No alert is open.')));
       renew(over.body, JSON.stringify(resolved), () => (resolved.length > 0 ? alertTable('Resolved alerts', resolved, true)
         : h('p', { class: 'nothing' }, 'None among the last messages.')));
+      silences.section.hidden = inForce.silences.length === 0;
+      renew(silences.body, JSON.stringify(inForce.silences), () => silenceTable(inForce.silences));
       quiet.section.hidden = silenced.length === 0;
       renew(quiet.body, silenced.map((model) => model.key).join('\n'), () => h('ul', { class: 'list' },
         silenced.map((model) => h('li', {}, modelLink(model.model, model.version, `silenced-${model.key}`)))));
@@ -71,9 +74,20 @@ export function alertsView(root) {
 function alertTable(caption, alerts, isOver) {
   return table(caption, [['Severity'], ['Model'], ['Alert'], ['Value', true], ['Limit', true], ['Opened'], [isOver ? 'Resolved' : 'Last change']],
     alerts.map((alert) => [
-      chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
+      [chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
+        alert.state === 'recovering' ? [' ', chip('low', null, 'recovering')] : null],
       alert.model === '-' ? h('bdi', { class: 'mono' }, alert.source ?? '–') : modelLink(alert.model, alert.version, alert.episode_id),
       [alertName(alert), flagsOf(alert)], score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
+    ]));
+}
+
+/** Silences are made and expired by `tidemark silence`; the page only tells of them. */
+function silenceTable(silences) {
+  return table('Silences in force', [['Silence'], ['Matches'], ['By'], ['Comment'], ['Ends']],
+    silences.map((silence) => [
+      h('bdi', { class: 'mono' }, silence.id),
+      Object.entries(silence.matchers).map(([field, pattern]) => h('div', {}, `${field} `, h('bdi', { class: 'mono' }, pattern))),
+      h('bdi', {}, silence.created_by), h('bdi', {}, silence.comment), ago(silence.ends_at),
     ]));
 }
 
