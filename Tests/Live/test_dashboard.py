@@ -254,11 +254,21 @@ def test_nothing_yet_says_what_to_do(serve: Serve, view: Open) -> None:
 
 
 def test_silences_in_force_are_shown_with_what_they_match(serve: Serve, view: Open) -> None:
-    page = view(serve(Fleet(100)), "#/alerts", until="document.querySelector('main table')")
+    fleet = Fleet(100)
+    recovering = fleet.models["fraud", "7"]
+    alert = fleet.alert(recovering, "latency", "low", time.time() - 600, 150.0, 200.0)
+    recovering.extra_alerts.append(alert | {"state": "recovering", "rev": 2})
+    page = view(serve(fleet), "#/alerts", until="document.querySelector('main table')")
     page.wait("document.getElementById('c-silences').checkVisibility()")
     text = page.text()
     assert "maps/uplift-01" in text and "moves to another feed" in text and re.search("in [12]\u202fh", text), text
-    assert page.run("[...document.querySelectorAll('.chip')].some((chip) => chip.textContent === 'silenced')")
+    chips = "[...document.querySelectorAll('main .chip')].map((chip) => chip.textContent)"
+    assert {"silenced", "recovering"} <= set(page.run(chips))
+    (quiet,) = [key for key, model in fleet.models.items() if model.fate == "silenced"]
+    page.run(f"location.hash = '#/models/{quote(quiet[0], safe='')}/{quiet[1]}'")
+    page.wait("document.querySelector('section[aria-labelledby=c-alerts] table')")
+    own = chips.replace("main", "section[aria-labelledby=c-alerts]")
+    assert page.run(own) == ["silenced", "high"]
     page = view(serve(Fleet(5)), "#/alerts", until="document.querySelector('main table')")
     assert not page.run("document.getElementById('c-silences').checkVisibility()")
 

@@ -183,7 +183,8 @@ def test_silences_and_what_they_match_are_told(kept: Kept) -> None:
         return bool(page["models"][0]["state"] == "silenced")
 
     model = peer.until("/api/v1/models", silenced, "it is silenced")["models"][0]
-    assert (model["urgency"], model["alerts"][0]["flags"], model["alerts"][0]["state"]) == (0.45, ["silenced"], "firing")
+    (alert,) = model["alerts"]
+    assert (model["urgency"], alert["flags"], alert["state"]) == (0.45, ["silenced"], "firing")
     assert peer.json("/api/v1/models")["by_state"]["silenced"] == 1
     assert peer.model("fraud")["alerts"][0]["flags"] == ["silenced"]
     for selection in ("open", "recent"):

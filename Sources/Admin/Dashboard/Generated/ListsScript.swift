@@ -73,10 +73,9 @@ function alertsView(root) {
 function alertTable(caption, alerts, isOver) {
   return table(caption, [['Severity'], ['Model'], ['Alert'], ['Value', true], ['Limit', true], ['Opened'], [isOver ? 'Resolved' : 'Last change']],
     alerts.map((alert) => [
-      [chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
-        alert.state === 'recovering' ? [' ', chip('low', null, 'recovering')] : null],
+      chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
       alert.model === '-' ? h('bdi', { class: 'mono' }, alert.source ?? '–') : modelLink(alert.model, alert.version, alert.episode_id),
-      [alertName(alert), flagsOf(alert)], score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
+      [alertName(alert), standingOf(alert)], score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
     ]));
 }
 
@@ -89,9 +88,6 @@ function silenceTable(silences) {
       h('bdi', {}, silence.created_by), h('bdi', {}, silence.comment), ago(silence.ends_at),
     ]));
 }
-
-/** What is said of an open alert besides: stale, flapping, silenced, inhibited. */
-const flagsOf = (alert) => (alert.flags ?? []).map((flag) => [' ', chip('stale', null, words(flag))]);
 
 function decisionsView(root) {
   const all = card('Latest first', { id: 'c-all', wide: true });

@@ -192,7 +192,7 @@ function openAlerts({ alerts, monitors }) {
     ?? monitors.find(({ monitor, metric }) => monitor === alert.monitor && metric === alert.metric)?.evidence;
   return table('Open alerts', [['Alert'], ['Severity'], ['Value', true], ['Limit', true], ['Opened'], ['Evidence']],
     alerts.map((alert) => [
-      alertName(alert), chip(alert.severity, alert.severity, alert.severity), score(alert.value), score(alert.threshold),
+      [alertName(alert), standingOf(alert)], chip(alert.severity, alert.severity, alert.severity), score(alert.value), score(alert.threshold),
       ago(alert.opened_at),
       evidenceOf(alert) ? evidenceWords(evidenceOf(alert))
         : alert.top_k.length > 0 ? h('span', { class: 'quiet' }, alert.top_k.map((f) => `${f.name} ${number(f.drift_score)}`).join(', ')) : '–',

@@ -34,6 +34,12 @@ function alertName(alert) {
   return alert.metric ? `${words(alert.monitor)} ${alert.metric}` : words(alert.monitor);
 }
 
+/** What is said of an open alert besides: that it recovers; stale, flapping, silenced, inhibited. */
+const standingOf = (alert) => [
+  alert.state === 'recovering' ? [' ', chip('low', null, 'recovering')] : null,
+  alert.flags.map((flag) => [' ', chip('stale', null, words(flag))]),
+];
+
 const modelRoute = (model, version) => `#/models/${encodeURIComponent(model)}/${encodeURIComponent(version)}`;
 const decisionRoute = (id) => `#/decisions/${encodeURIComponent(id)}`;
 

@@ -4,7 +4,7 @@ import { get, paths } from './api.js';
 import { h, renew } from './dom.js';
 import { score, words } from './format.js';
 import {
-  ago, alertName, card, chip, decisionKind, decisionRoute, modelLink, modelRoute, skeleton, table, trouble,
+  ago, alertName, card, chip, decisionKind, decisionRoute, modelLink, modelRoute, skeleton, standingOf, table, trouble,
 } from './parts.js';
 import { store } from './store.js';
 
@@ -74,10 +74,9 @@ export function alertsView(root) {
 function alertTable(caption, alerts, isOver) {
   return table(caption, [['Severity'], ['Model'], ['Alert'], ['Value', true], ['Limit', true], ['Opened'], [isOver ? 'Resolved' : 'Last change']],
     alerts.map((alert) => [
-      [chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
-        alert.state === 'recovering' ? [' ', chip('low', null, 'recovering')] : null],
+      chip(isOver ? 'stale' : alert.severity, alert.severity, alert.severity),
       alert.model === '-' ? h('bdi', { class: 'mono' }, alert.source ?? '–') : modelLink(alert.model, alert.version, alert.episode_id),
-      [alertName(alert), flagsOf(alert)], score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
+      [alertName(alert), standingOf(alert)], score(alert.value), score(alert.threshold), ago(alert.opened_at), ago(alert.changed_at),
     ]));
 }
 
@@ -90,9 +89,6 @@ function silenceTable(silences) {
       h('bdi', {}, silence.created_by), h('bdi', {}, silence.comment), ago(silence.ends_at),
     ]));
 }
-
-/** What is said of an open alert besides: stale, flapping, silenced, inhibited. */
-const flagsOf = (alert) => (alert.flags ?? []).map((flag) => [' ', chip('stale', null, words(flag))]);
 
 export function decisionsView(root) {
   const all = card('Latest first', { id: 'c-all', wide: true });

@@ -31,6 +31,12 @@ export function alertName(alert) {
   return alert.metric ? `${words(alert.monitor)} ${alert.metric}` : words(alert.monitor);
 }
 
+/** What is said of an open alert besides: that it recovers; stale, flapping, silenced, inhibited. */
+export const standingOf = (alert) => [
+  alert.state === 'recovering' ? [' ', chip('low', null, 'recovering')] : null,
+  alert.flags.map((flag) => [' ', chip('stale', null, words(flag))]),
+];
+
 export const modelRoute = (model, version) => `#/models/${encodeURIComponent(model)}/${encodeURIComponent(version)}`;
 export const decisionRoute = (id) => `#/decisions/${encodeURIComponent(id)}`;
 
