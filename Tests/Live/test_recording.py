@@ -336,7 +336,7 @@ def test_a_daemon_does_not_start_on_a_file_that_exists(daemons: Start, folder: P
 
 @pytest.mark.parametrize("command", ["serve", "record"])
 def test_nothing_is_left_behind_where_no_socket_could_be_bound(folder: Path, command: str) -> None:
-    file, taken = folder / "a.tmrec", f"ipc://{folder}/none/ingest"
+    file, taken = folder / "a.tmrec", f"ipc://{folder}/none/nor/ingest"
     config = configure(folder, {"sockets": {"ingest": [taken], "output": [f"ipc://{folder}/output"]}})
     ran = run(*(("serve", "--record", file) if command == "serve" else ("record", file)), "--config", config)
     assert ran.code == 69, ran.err
