@@ -64,7 +64,10 @@ def test_a_cursor_goes_on_where_the_last_run_was(make: Make, fake: FakeDaemon, f
 
 @both
 def test_numbers_of_others_move_the_cursor_too(make: Make, fake: FakeDaemon, folder: Path) -> None:
-    reader = opened(make, fake, cursor=folder / "cursor", kinds=("decision",), model="fraud")
+    path = folder / "cursor"
+    reader = opened(make, fake, cursor=path, kinds=("decision",), model="fraud")
+    # What is published before it has joined is not for it.
+    until(lambda: reader.receive(0.05) is None and path.exists(), "it has joined")
     fake.publish(DECISION, "churn")
     fake.publish(ALERT, "fraud")
     fake.publish(DECISION, "fraud")

@@ -128,22 +128,20 @@ def test_what_a_dead_daemon_left_firing_expires(
     alertmanager.wait_for("fraud")
 
 
-def test_what_follows_from_another_alert_is_not_told_while_that_one_is(
+def test_a_silenced_alert_is_resolved_there_until_the_silence_is_over(
     daemons: Start, folder: Path, context: Context, alertmanager: Alertmanager
 ) -> None:
-    """A model that is silent: its drift is inhibited, and so resolved there, until it speaks again."""
-    sinks = {"alertmanager": {"urls": [alertmanager.url]}}
-    watched = Watched(daemons, folder, context, sinks, defaults={"no_data_after": "1s"})
+    watched = Watched(daemons, folder, context, {"alertmanager": {"urls": [alertmanager.url]}})
+    control = ("--control", f"ipc://{folder}/control")
     watched.baseline("fraud")
     watched.drift("fraud", 2.5)
-
-    def wait_for(*names: str) -> None:
-        alertmanager.wait(lambda: [each["labels"]["alertname"] for each in alertmanager.alerts] == list(names), names)
-
-    wait_for("TidemarkDataDrift")
-    wait_for("TidemarkNoData")
-    watched.drift("fraud", 2.5)
-    wait_for("TidemarkDataDrift")
+    alertmanager.wait_for("fraud", "medium")
+    made = harness.run("silence", "add", "--model", "fr*", "--for", "1h", "--by", "ana", *control)
+    assert made.code == 0, made.err
+    alertmanager.wait_for("fraud")
+    ended = harness.run("silence", "expire", made.out.decode().strip(), *control)
+    assert ended.code == 0, ended.err
+    alertmanager.wait_for("fraud", "medium")
 
 
 def test_after_a_restart_what_the_journal_says_is_open_fires_and_what_resolved_meanwhile_is_resolved(
