@@ -75,6 +75,23 @@ import Testing
     #expect(ordinals == [2])
   }
 
+  @Test func whatAReloadAltersIsWrittenAtTheNextCheckpoint() throws {
+    var settings = EngineSettings()
+    var engine = MonitoringEngine(settings: settings)
+    engine.tracksChanges = true
+    for step in 1...20 { _ = engine.handle(Self.accuracy(0.94, Double(step)), at: .test(Double(step))) }
+    _ = engine.takeChanges(withHistory: true)
+    try engine.reload(settings)
+    // As values of their own: a failure would print the whole engine.
+    let before = engine.hasChanges
+    #expect(!before, "the same settings alter nothing")
+    settings.defaults.performance.window = 2
+    settings.defaults.performance.history = 4
+    try engine.reload(settings)
+    let after = engine.hasChanges
+    #expect(after, "a shorter history is another record")
+  }
+
   @Test func aModelThatIsRejectedIsLeftAloneAndGoesOnWhenItIsTakenAgain() throws {
     var settings = EngineSettings()
     settings.defaults.noDataAfter = .seconds(100)
