@@ -32,7 +32,7 @@ package struct ModelSettings: Sendable {
 
 /// Bounds of what the engine holds.
 package struct EngineLimits: Sendable, Equatable {
-  /// Models watched; 4.2 KiB each with default rings, so 42 MiB, beside 80 bytes a feature column, or 2 KiB under preset
+  /// Models watched; 4.7 KiB each with default rings, so 47 MiB, beside 80 bytes a feature column, or 2 KiB under preset
   /// `standard`.
   package var models = 10_000
   /// Feature columns of all models' baselines, a season's parts each: at 150 bytes 150 MiB, under preset `standard` at
