@@ -78,5 +78,5 @@ def test_a_flood_of_names_is_counted_and_grows_nothing(
     assert figures["received"] == publisher.sent
     reason = "too_many_models" if kind == "model" else "too_many_sources"
     assert figures[reason] == figures["rejected"] == FIRST + FLOOD - 1 - room
-    assert grown < 12 << 20, f"{grown} bytes more"
+    assert grown < 4 << 20, f"{grown} bytes more"
     assert len(daemon.log.splitlines()) < 200, "a flood fills no disk"
