@@ -36,6 +36,14 @@ package final class AdminServer: Sendable {
     }
   }
 
+  /// The bound socket, once there is one.
+  private final class Listening: Sendable {
+    private let channel = Mutex<(any Channel)?>(nil)
+
+    func begin(_ bound: any Channel) { channel.withLock { $0 = bound } }
+    func close() { channel.withLock { $0 }?.close(promise: nil) }
+  }
+
   /// As bound.
   package let port: Int
   package let host: String
@@ -44,6 +52,7 @@ package final class AdminServer: Sendable {
   private let running: Task<Void, Never>
   /// Signalled when that is over.
   private let ended: DispatchSemaphore
+  private let listening: Listening
 
   /// Binds the socket and begins to answer.
   ///
@@ -60,6 +69,7 @@ package final class AdminServer: Sendable {
     let routes = Mutex<Routes?>(nil)
     let shared = Shared(routes)
     let start = Start()
+    let listening = Listening()
     let child = HTTP1Channel(
       responder: { request, writer, channel in
         guard let routes = shared.routes else { throw Stopped() }
@@ -75,6 +85,7 @@ package final class AdminServer: Sendable {
       configuration: ServerConfiguration(address: .hostname(settings.host, port: settings.port)),
       onServerRunning: { channel in
         let port = channel.localAddress?.port ?? settings.port
+        listening.begin(channel)
         shared.routes = Routes(
           name: name, version: version, board: board, listeners: listeners, loop: loop,
           gate: Gate(settings, port: port, token: token), history: history, disk: disk)
@@ -90,7 +101,7 @@ package final class AdminServer: Sendable {
       } catch { start.say(.failure(.bind("\(settings.host):\(settings.port)", Self.words(error)))) }
     }
     (self.listeners, self.connections) = (listeners, connections)
-    self.ended = ended
+    (self.ended, self.listening) = (ended, listening)
     host = settings.host
     do throws(AdminFailure) { port = try start.wait() } catch {
       listeners.end()
@@ -116,7 +127,9 @@ package final class AdminServer: Sendable {
   /// Ends every connection; takes at most a second.
   package func stop() {
     listeners.end()
-    running.cancel()
+    // Not by cancelling: a connection that is accepted meanwhile would be dropped unserved, which NIO traps on
+    // (NIOAsyncWriter's deinit). With the address closed, what was accepted is still served, and then closed.
+    listening.close()
     connections.closeAll()
     _ = ended.wait(timeout: .now() + Self.stopPatience)
   }
